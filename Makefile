@@ -1,0 +1,29 @@
+EXTENSION = usage_limits
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" usage_limits.control)
+MODULE_big = usage_limits
+
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+
+# The install script is these parts, in this order.
+SQL_PARTS = $(addprefix sql/parts/, header.sql clock.sql config.sql usage.sql \
+	triggers.sql functions.sql privileges.sql)
+DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
+DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+
+REGRESS = setup
+REGRESS_OPTS = --inputdir=test --temp-instance=./tmp_check --temp-config=test/usage_limits.conf
+ISOLATION = 
+ISOLATION_OPTS = --inputdir=test --outputdir=. --temp-instance=./tmp_check_iso --temp-config=test/usage_limits.conf
+TAP_TESTS = 1
+PROVE_TESTS = test/t/*.pl
+
+PG_CPPFLAGS = -DUSAGE_LIMITS_VERSION='"$(EXTVERSION)"'
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(OBJS): $(wildcard src/*.h) usage_limits.control
+
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS)
+	cat $^ > $@

@@ -1,0 +1,37 @@
+-- PUBLIC gets nothing; usage_grant gives each part what it needs.
+
+REVOKE ALL ON FUNCTION
+	usage_adjust, usage_check, usage_check_action, usage_check_limit, usage_consume,
+	usage_consume_many, usage_enforce, usage_grant, usage_install_defaults,
+	usage_limits_changed, usage_limits_config_complete, usage_limits_log_change,
+	usage_limits_override_check, usage_limits_read_only, usage_limits_touch,
+	usage_limits_version, usage_maintain, usage_now, usage_refund, usage_reset,
+	usage_revoke, usage_set_gauge, usage_set_limit, usage_set_override,
+	usage_set_tier, usage_status, usage_track
+	FROM PUBLIC;
+REVOKE USAGE ON TYPE usage_decision FROM PUBLIC;
+
+-- Data that a dump must carry, each table with the sequence behind it.
+
+SELECT pg_extension_config_dump('usage_limits_config', '');
+SELECT pg_extension_config_dump('usage_limits_config_id_seq', '');
+SELECT pg_extension_config_dump('usage_limit_overrides', '');
+SELECT pg_extension_config_dump('usage_limit_overrides_id_seq', '');
+SELECT pg_extension_config_dump('usage_types', '');
+SELECT pg_extension_config_dump('usage_actions', '');
+SELECT pg_extension_config_dump('user_subscriptions', '');
+SELECT pg_extension_config_dump('user_subscriptions_id_seq', '');
+SELECT pg_extension_config_dump('usage_members', '');
+SELECT pg_extension_config_dump('usage_alerts', '');
+SELECT pg_extension_config_dump('usage_alerts_id_seq', '');
+SELECT pg_extension_config_dump('usage_config_log', '');
+SELECT pg_extension_config_dump('usage_config_log_id_seq', '');
+SELECT pg_extension_config_dump('usage_counters', '');
+SELECT pg_extension_config_dump('usage_events', '');
+SELECT pg_extension_config_dump('usage_events_default', '');
+SELECT pg_extension_config_dump('usage_events_id_seq', '');
+SELECT pg_extension_config_dump('usage_resets', '');
+SELECT pg_extension_config_dump('usage_idempotency', '');
+SELECT pg_extension_config_dump('usage_denials', '');
+SELECT pg_extension_config_dump('usage_alert_log', '');
+SELECT pg_extension_config_dump('usage_alert_log_id_seq', '');

@@ -1,0 +1,356 @@
+/*-------------------------------------------------------------------------
+ *
+ * claims.c
+ *		What limits say to a request.
+ *
+ * Amounts are compared by subtraction, and sums that would be out of range
+ * stay at the end of it, so that no comparison overflows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "utils/timestamp.h"
+
+#include "claims.h"
+#include "gate.h"
+#include "guc.h"
+#include "xact.h"
+
+/* Reading a key's rows into claims */
+typedef struct ReadState
+{
+	UlClaim    *claims;
+	int			count;
+} ReadState;
+
+static int64
+add_saturated(int64 a, int64 b)
+{
+	int64		sum;
+
+	if (pg_add_s64_overflow(a, b, &sum))
+		return b > 0 ? PG_INT64_MAX : PG_INT64_MIN;
+	return sum;
+}
+
+static int64
+subtract_saturated(int64 a, int64 b)
+{
+	int64		difference;
+
+	if (pg_sub_s64_overflow(a, b, &difference))
+		return b < 0 ? PG_INT64_MAX : PG_INT64_MIN;
+	return difference;
+}
+
+bool
+ul_limit_counts(const UlLimit *limit, const char *event_subtype)
+{
+	return limit->event_subtype == NULL ||
+		(event_subtype != NULL && strcmp(limit->event_subtype, event_subtype) == 0);
+}
+
+void
+ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, TimestampTz now)
+{
+	TimestampTz reset = ul_last_reset(user, limit->usage_type, DT_NOEND);
+
+	memset(claim, 0, sizeof(*claim));
+	claim->user = user;
+	claim->limit = limit;
+	claim->value = ul_limit_value(limit, user, now, &claim->source);
+	claim->window = ul_window_at(&limit->period, ul_limit_zone(limit, user), now);
+	claim->window.start = Max(claim->window.start, reset);
+}
+
+/* Adds usage of a sub-bucket, wherever it belongs among the others. */
+static void
+add_part(UlClaim *claim, TimestampTz bucket_start, int64 used)
+{
+	int			at = claim->nparts;
+
+	while (at > 0 && claim->parts[at - 1].bucket_start > bucket_start)
+		at--;
+	if (at > 0 && claim->parts[at - 1].bucket_start == bucket_start)
+	{
+		claim->parts[at - 1].used = add_saturated(claim->parts[at - 1].used, used);
+		return;
+	}
+	if (claim->parts == NULL)
+		claim->parts = palloc(sizeof(UlPart) * 8);
+	else if (claim->nparts >= 8 && (claim->nparts & (claim->nparts - 1)) == 0)
+		claim->parts = repalloc(claim->parts, sizeof(UlPart) * claim->nparts * 2);
+	memmove(&claim->parts[at + 1], &claim->parts[at], sizeof(UlPart) * (claim->nparts - at));
+	claim->parts[at].bucket_start = bucket_start;
+	claim->parts[at].used = used;
+	claim->nparts++;
+}
+
+static void
+add_usage(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
+{
+	ReadState  *state = arg;
+
+	for (int i = 0; i < state->count; i++)
+	{
+		UlClaim    *claim = &state->claims[i];
+		const UlLimit *limit = claim->limit;
+		int64		used = measures[limit->measure];
+
+		if (limit->kind == UL_KIND_CONCURRENCY || used == 0 ||
+			bucket_start < claim->window.start || bucket_start >= claim->window.end ||
+			!ul_limit_counts(limit, event_subtype))
+			continue;
+		claim->used = add_saturated(claim->used, used);
+		if (limit->period.alignment == UL_ALIGN_SLIDING)
+			add_part(claim, bucket_start, used);
+	}
+}
+
+/* Calls "seen" for the transaction's own cells of a key. */
+static void
+read_pending(const char *user_id, const char *usage_type, UlCounterSeen seen, void *arg)
+{
+	UlKey	   *key = ul_xact_find_key(user_id, usage_type);
+
+	if (key == NULL)
+		return;
+	for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
+		for (UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
+			seen(cell->bucket_start, cell->event_subtype, frame->amounts.measure, arg);
+}
+
+void
+ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type)
+{
+	ReadState	state = {.claims = claims,.count = count};
+	TimestampTz from = DT_NOEND;
+
+	for (int i = 0; i < count; i++)
+		if (claims[i].limit->kind != UL_KIND_CONCURRENCY)
+			from = Min(from, claims[i].window.start);
+	if (from == DT_NOEND)
+		return;
+	ul_gate_read(user_id, usage_type, from, add_usage, &state);
+	read_pending(user_id, usage_type, add_usage, &state);
+}
+
+typedef struct SumState
+{
+	TimestampTz from;
+	TimestampTz newest;
+	int64		sum;
+} SumState;
+
+static void
+add_to_sum(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
+{
+	SumState   *state = arg;
+
+	if (bucket_start < state->from)
+		return;
+	state->sum = add_saturated(state->sum, measures[UL_MEASURE_AMOUNT]);
+	state->newest = Max(state->newest, bucket_start);
+}
+
+static SumState
+sum_since(const char *user_id, const char *usage_type, TimestampTz from)
+{
+	SumState	state = {.from = from,.newest = DT_NOBEGIN};
+
+	ul_gate_read(user_id, usage_type, from, add_to_sum, &state);
+	read_pending(user_id, usage_type, add_to_sum, &state);
+	return state;
+}
+
+int64
+ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from)
+{
+	return sum_since(user_id, usage_type, from).sum;
+}
+
+TimestampTz
+ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from)
+{
+	return sum_since(user_id, usage_type, from).newest;
+}
+
+/*
+ * A sliding window: when enough of the oldest usage has left.  The request is
+ * not larger than the limit, so that it fits when all has left.
+ */
+static TimestampTz
+sliding_fits_at(const UlClaim *claim)
+{
+	int64		used = claim->used;
+
+	for (int i = 0; i < claim->nparts; i++)
+	{
+		used = subtract_saturated(used, claim->parts[i].used);
+		if (claim->requested <= subtract_saturated(claim->value, used))
+			return ul_sliding_leaves(&claim->limit->period, claim->parts[i].bucket_start);
+	}
+	return DT_NOEND;
+}
+
+void
+ul_judge_claim(UlClaim *claim)
+{
+	claim->fits_at = DT_NOEND;
+	claim->exceeded = claim->value >= 0 &&
+		claim->requested > subtract_saturated(claim->value, claim->used);
+	if (!claim->exceeded || claim->requested > claim->value)
+		return;
+	if (claim->limit->period.alignment == UL_ALIGN_SLIDING)
+		claim->fits_at = sliding_fits_at(claim);
+	else
+		claim->fits_at = claim->window.end;
+}
+
+bool
+ul_claim_denies(const UlClaim *claim)
+{
+	return ul_enforcement == UL_ENFORCEMENT_ON && claim->value >= 0 &&
+		claim->limit->enforcement == UL_HARD;
+}
+
+TimestampTz
+ul_claim_resets_at(const UlClaim *claim)
+{
+	if (claim->limit->period.alignment != UL_ALIGN_SLIDING)
+		return claim->window.end;
+	if (claim->nparts == 0)
+		return DT_NOEND;
+	return ul_sliding_leaves(&claim->limit->period, claim->parts[claim->nparts - 1].bucket_start);
+}
+
+int64
+ul_claim_remaining(const UlClaim *claim, int64 used)
+{
+	if (claim->value < 0)
+		return PG_INT64_MAX;
+	return Max(0, subtract_saturated(claim->value, used));
+}
+
+/* Of two claims that a request exceeds: whether the first is named. */
+static bool
+exceeds_more(const UlClaim *a, const UlClaim *b)
+{
+	if (a->fits_at != b->fits_at)
+		return a->fits_at > b->fits_at;
+	return ul_claim_remaining(a, a->used) < ul_claim_remaining(b, b->used);
+}
+
+/* The claim named by an answer: see the type usage_decision. */
+static UlClaim *
+binding_claim(UlClaim *claims, int count, bool exceeded, bool denying)
+{
+	UlClaim    *binding = NULL;
+	int64		least = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		UlClaim    *claim = &claims[i];
+		int64		remaining;
+
+		if (exceeded)
+		{
+			if (claim->exceeded && (!denying || ul_claim_denies(claim)) &&
+				(binding == NULL || exceeds_more(claim, binding)))
+				binding = claim;
+			continue;
+		}
+		remaining = ul_claim_remaining(claim, add_saturated(claim->used, claim->requested));
+		if (binding == NULL || remaining < least)
+		{
+			binding = claim;
+			least = remaining;
+		}
+	}
+	return binding;
+}
+
+static void
+describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
+{
+	const UlLimit *limit = claim->limit;
+
+	decision->usage_type = limit->usage_type;
+	decision->limit_type = limit->limit_type;
+	decision->title = limit->description;
+	decision->requested = claim->requested;
+	decision->limit = claim->value;
+	if (consumed && claim->consumes != 0)
+	{
+		claim->used = add_saturated(claim->used, claim->consumes);
+		if (limit->period.alignment == UL_ALIGN_SLIDING)
+			add_part(claim, ul_bucket_floor(&limit->period, limit->zone, now), claim->consumes);
+	}
+	decision->current = claim->used;
+	decision->remaining = ul_claim_remaining(claim, claim->used);
+	decision->reset_at = ul_claim_resets_at(claim);
+}
+
+void
+ul_report(UlClaim *claims, int count, const char *reason, TimestampTz now, UlDecision *decision)
+{
+	UlClaim    *claim = binding_claim(claims, count, false, false);
+
+	decision->allowed = true;
+	decision->reason = claim != NULL && claim->value < 0 && strcmp(reason, "ok") == 0 ?
+		"unlimited" : reason;
+	decision->retry_after = -1;
+	describe(claim, false, now, decision);
+}
+
+void
+ul_decide(UlClaim *claims, int count, TimestampTz now, UlDecision *decision)
+{
+	UlClaim    *denying = binding_claim(claims, count, true, true);
+	UlClaim    *exceeded = binding_claim(claims, count, true, false);
+	UlClaim    *claim;
+
+	decision->retry_after = -1;
+	if (denying != NULL)
+	{
+		describe(denying, false, now, decision);
+		decision->allowed = false;
+		decision->reason = denying->requested > denying->value ?
+			"amount_exceeds_limit" : "limit_exceeded";
+		if (denying->limit->period.alignment == UL_ALIGN_SLIDING)
+			decision->reset_at = denying->fits_at;
+		if (denying->fits_at != DT_NOEND)
+			decision->retry_after =
+				Min((denying->fits_at - now + USECS_PER_SEC - 1) / USECS_PER_SEC, PG_INT32_MAX);
+		return;
+	}
+
+	decision->allowed = true;
+	claim = exceeded != NULL ? exceeded : binding_claim(claims, count, false, false);
+	describe(claim, true, now, decision);
+	if (ul_enforcement == UL_ENFORCEMENT_OFF)
+		decision->reason = "not_enforced";
+	else if (exceeded != NULL)
+		decision->reason = exceeded->limit->enforcement == UL_SOFT ? "over_limit" : "shadow";
+	else
+		decision->reason = claim->value < 0 ? "unlimited" : "ok";
+}
+
+TimestampTz
+ul_bucket_start(const UlType *type, const UlUser *user, const char *usage_type,
+				TimestampTz at, bool in_past)
+{
+	TimestampTz start = ul_utc_day(at);
+
+	start = Max(start, ul_last_reset(user, usage_type, in_past ? at : DT_NOEND));
+	for (int i = 0; type != NULL && i < type->nlimits; i++)
+	{
+		const UlLimit *limit = type->limits[i];
+
+		if (limit->kind != UL_KIND_CONCURRENCY)
+			start = Max(start, ul_bucket_floor(&limit->period, ul_limit_zone(limit, user), at));
+	}
+	return start;
+}

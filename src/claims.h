@@ -1,0 +1,88 @@
+/*-------------------------------------------------------------------------
+ *
+ * claims.h
+ *		What limits say to a request: a list of (user, limit) pairs, each
+ *		with its window, its value and what has been used.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_CLAIMS_H
+#define UL_CLAIMS_H
+
+#include "decision.h"
+#include "limits.h"
+
+/* Usage of one sub-bucket of a sliding window */
+typedef struct UlPart
+{
+	TimestampTz bucket_start;
+	int64		used;
+} UlPart;
+
+/* One limit, for one user, at one instant */
+typedef struct UlClaim
+{
+	const UlUser *user;
+	const UlLimit *limit;
+	int64		value;			/* -1: unlimited */
+	UlSource	source;
+	UlWindow	window;			/* not before the last reset */
+	int64		requested;		/* in the limit's measure */
+	int64		consumes;		/* of that, what is recorded when admitted */
+	int64		used;			/* committed, and pending in this transaction */
+	int			nparts;			/* of a sliding window, oldest first */
+	UlPart	   *parts;
+
+	/* ul_judge_claim: */
+	bool		exceeded;		/* the request does not fit */
+	TimestampTz fits_at;		/* when it would; DT_NOEND: never, as far as known */
+} UlClaim;
+
+/* Whether the claim's limit counts a subtype (NULL or "": none). */
+extern bool ul_limit_counts(const UlLimit *limit, const char *event_subtype);
+
+/* Fills the claim for a limit: value and window, nothing used or requested. */
+extern void ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, TimestampTz now);
+
+/*
+ * Sums what the claims' limits count: committed rows and this transaction's
+ * own.  All claims are of one user and usage type.
+ */
+extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type);
+
+/* What a user has used of a type, all subtypes, in buckets from an instant on. */
+extern int64 ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from);
+
+/* The start of the key's newest bucket at or after an instant, or DT_NOBEGIN. */
+extern TimestampTz ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from);
+
+/* Decides whether a request fits, and when it would. */
+extern void ul_judge_claim(UlClaim *claim);
+
+/* Whether the claim can deny: a hard limit that is not unlimited. */
+extern bool ul_claim_denies(const UlClaim *claim);
+
+/* When the usage that a claim counts will have left its window, or DT_NOEND. */
+extern TimestampTz ul_claim_resets_at(const UlClaim *claim);
+
+/* What is left, never negative; for an unlimited claim PG_INT64_MAX. */
+extern int64 ul_claim_remaining(const UlClaim *claim, int64 used);
+
+/*
+ * Answers from judged claims; when the answer is read, what an admitted
+ * request consumes will have been recorded.
+ */
+extern void ul_decide(UlClaim *claims, int count, TimestampTz now, UlDecision *decision);
+
+/* The same where nothing is refused: the state of the claims as it is. */
+extern void ul_report(UlClaim *claims, int count, const char *reason, TimestampTz now,
+					  UlDecision *decision);
+
+/*
+ * The bucket that usage of a type goes to: of "at" if that is given as a
+ * fact, else of now.
+ */
+extern TimestampTz ul_bucket_start(const UlType *type, const UlUser *user,
+								   const char *usage_type, TimestampTz at, bool in_past);
+
+#endif							/* UL_CLAIMS_H */

@@ -1,0 +1,118 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		What differs between PostgreSQL 15, 16, 17 and 18.
+ *
+ * This is the only file that tests PG_VERSION_NUM.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_COMPAT_H
+#define UL_COMPAT_H
+
+#include "access/genam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
+#include "utils/acl.h"
+#include "utils/datetime.h"
+#include "utils/guc.h"
+
+#if PG_VERSION_NUM < 150000
+#error "usage_limits needs PostgreSQL 15 or later"
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define UL_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "usage_limits", .version = USAGE_LIMITS_VERSION)
+#else
+#define UL_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/*
+ * Runs the code between push and pop with pg_catalog alone in the search
+ * path.  An error in between undoes it with the (sub)transaction.
+ */
+static inline int
+ul_push_search_path(void)
+{
+#if PG_VERSION_NUM >= 170000
+	int			level = NewGUCNestLevel();
+
+	RestrictSearchPath();
+	return level;
+#else
+	OverrideSearchPath path = {.schemas = NIL,.addCatalog = true,.addTemp = false};
+
+	PushOverrideSearchPath(&path);
+	return 0;
+#endif
+}
+
+static inline void
+ul_pop_search_path(int level)
+{
+#if PG_VERSION_NUM >= 170000
+	AtEOXact_GUC(false, level);
+#else
+	(void) level;
+	PopOverrideSearchPath();
+#endif
+}
+
+/* DecodeDateTime, which got an argument in 16. */
+static inline int
+ul_decode_datetime(char **field, int *ftype, int nf, int *dtype,
+				   struct pg_tm *tm, fsec_t *fsec, int *tz)
+{
+#if PG_VERSION_NUM >= 160000
+	DateTimeErrorExtra extra;
+
+	return DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz, &extra);
+#else
+	return DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tz);
+#endif
+}
+
+/* index_beginscan, which got an argument in 18. */
+static inline IndexScanDesc
+ul_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+/* Whether a role may use a schema. */
+static inline bool
+ul_has_schema_usage(Oid namespace, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_aclcheck(NamespaceRelationId, namespace, role, ACL_USAGE) == ACLCHECK_OK;
+#else
+	return pg_namespace_aclcheck(namespace, role, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+/* Memory for the "extra" of a setting's check hook: malloc before 16. */
+static inline void *
+ul_guc_malloc(size_t size)
+{
+#if PG_VERSION_NUM >= 160000
+	return guc_malloc(LOG, size);
+#else
+	return malloc(size);
+#endif
+}
+
+static inline void
+ul_guc_free(void *ptr)
+{
+#if PG_VERSION_NUM >= 160000
+	guc_free(ptr);
+#else
+	free(ptr);
+#endif
+}
+
+#endif							/* UL_COMPAT_H */

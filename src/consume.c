@@ -1,0 +1,383 @@
+/*-------------------------------------------------------------------------
+ *
+ * consume.c
+ *		Recording uses, and deciding whether they may happen.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "consume.h"
+#include "gate.h"
+#include "guc.h"
+#include "store.h"
+#include "xact.h"
+
+/* The requests of one usage type */
+typedef struct UlGroup
+{
+	const char *usage_type;
+	UlKey	   *key;			/* NULL in a dry run */
+	int			first_claim;
+	int			nclaims;
+	bool		asks;			/* some amount is not 0 */
+} UlGroup;
+
+const UlType *
+ul_type_for_check(const char *usage_type)
+{
+	const UlType *type = ul_find_type(usage_type);
+
+	if (type == NULL || type->nlimits == 0)
+	{
+		const UlLimit *misnamed = ul_find_misnamed(usage_type);
+
+		if (misnamed != NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("\"%s\" is not a usage type but a limit's name", usage_type),
+					 errhint("Limit \"%s\" counts usage type \"%s\".",
+							 misnamed->limit_type, misnamed->usage_type)));
+		if (type == NULL && ul_strict_names)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("usage type \"%s\" does not exist", usage_type),
+					 errhint("With usage_limits.strict_names on, a type must be in usage_types or in a limit.")));
+	}
+	return type;
+}
+
+const UlType *
+ul_type_for_use(const char *usage_type)
+{
+	const UlType *type = ul_type_for_check(usage_type);
+
+	if (type != NULL && type->has_concurrency)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("usage type \"%s\" counts what is open at once", usage_type),
+				 errhint("Use usage_hold, which opens, and usage_release, which closes.")));
+	return type;
+}
+
+static int64
+value_or_zero(const int64 *value)
+{
+	return value == NULL ? 0 : *value;
+}
+
+static void
+request_measures(const UlRequest *request, int64 *measures)
+{
+	measures[UL_MEASURE_AMOUNT] = request->amount;
+	measures[UL_MEASURE_TOKENS] = value_or_zero(request->tokens_used);
+	measures[UL_MEASURE_CREDITS] = value_or_zero(request->credits_used);
+	measures[UL_MEASURE_DURATION_MS] = value_or_zero(request->duration_ms);
+}
+
+int64
+ul_record(const UlRequest *request, const char *operation, TimestampTz now)
+{
+	const UlType *type = ul_find_type(request->usage_type);
+	const UlUser *user = ul_find_user(request->user_id);
+	bool		success = strcmp(request->status, "success") == 0;
+	TimestampTz at = request->occurred_at == NULL ? now : *request->occurred_at;
+	TimestampTz bucket_start = ul_bucket_start(type, user, request->usage_type, at,
+											   request->occurred_at != NULL);
+	UlAmounts	amounts = {0};
+	UlEventRow	event;
+
+	if (success)
+	{
+		request_measures(request, amounts.measure);
+		amounts.events = strcmp(operation, "use") == 0 ? 1 : 0;
+	}
+	else if (strcmp(request->status, "failed") == 0)
+		amounts.failed_events = 1;
+	else
+		amounts.cancelled_events = 1;
+	ul_xact_book(ul_xact_key(request->user_id, request->usage_type),
+				 bucket_start, request->event_subtype, &amounts, at);
+
+	if (!ul_analytics_enabled || (type != NULL && !type->log_events))
+		return 0;
+	event = (UlEventRow)
+	{
+		.user_id = request->user_id,
+		.event_type = request->usage_type,
+		.event_subtype = request->event_subtype,
+		.project_id = request->project_id,
+		.scene_id = request->scene_id,
+		.tokens_used = request->tokens_used,
+		.credits_used = request->credits_used,
+		.duration_ms = request->duration_ms,
+		.status = request->status,
+		.error_message = request->error_message,
+		.metadata = request->metadata,
+		.created_at = at,
+		.amount = request->amount,
+		.operation = operation,
+		.bucket_start = success ? &bucket_start : NULL,
+	};
+	return ul_write_event(&event);
+}
+
+int64
+ul_track(const UlRequest *request)
+{
+	TimestampTz now = ul_now();
+
+	(void) ul_type_for_use(request->usage_type);
+	if (request->occurred_at != NULL)
+	{
+		if (!IS_VALID_TIMESTAMP(*request->occurred_at))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("occurred_at must be finite")));
+		if (*request->occurred_at > now + USECS_PER_MINUTE)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("occurred_at is more than a minute ahead")));
+	}
+	return ul_record(request, "use", now);
+}
+
+int
+ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz now, UlClaim **claims)
+{
+	int			count = type == NULL ? 0 : type->nlimits;
+
+	*claims = palloc(sizeof(UlClaim) * Max(count, 1));
+	for (int i = 0; i < count; i++)
+		ul_init_claim(&(*claims)[i], type->limits[i], user, now);
+	return count;
+}
+
+/* Fills in what requests ask of a claim's limit; amount 0 asks and takes nothing. */
+static void
+sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
+{
+	const UlLimit *limit = claim->limit;
+
+	for (int i = 0; i < count; i++)
+	{
+		int64		measures[UL_NMEASURES];
+
+		if (strcmp(requests[i].usage_type, limit->usage_type) != 0 ||
+			!ul_limit_counts(limit, requests[i].event_subtype))
+			continue;
+		request_measures(&requests[i], measures);
+		claim->requested += measures[limit->measure];
+		if (requests[i].amount != 0 && !dry_run)
+			claim->consumes += measures[limit->measure];
+		if (claim->requested > UL_MAX_AMOUNT)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("amounts of one call add up to more than " INT64_FORMAT,
+							UL_MAX_AMOUNT)));
+	}
+}
+
+static int
+compare_groups(const void *a, const void *b)
+{
+	uint64		left = ((const UlGroup *) a)->key->hash;
+	uint64		right = ((const UlGroup *) b)->key->hash;
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/* One group for each usage type of the requests. */
+static int
+group_requests(const UlRequest *requests, int count, UlGroup *groups)
+{
+	int			ngroups = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		UlGroup    *group = NULL;
+
+		for (int j = 0; j < ngroups && group == NULL; j++)
+			if (strcmp(groups[j].usage_type, requests[i].usage_type) == 0)
+				group = &groups[j];
+		if (group == NULL)
+		{
+			group = &groups[ngroups++];
+			memset(group, 0, sizeof(*group));
+			group->usage_type = requests[i].usage_type;
+		}
+		if (requests[i].amount != 0)
+			group->asks = true;
+	}
+	return ngroups;
+}
+
+/* Fills the claims of every group, for an instant; returns them all. */
+static UlClaim *
+claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
+				 bool dry_run, TimestampTz now, int *total)
+{
+	const UlUser *user = ul_find_user(requests[0].user_id);
+	UlClaim    *all = NULL;
+
+	*total = 0;
+	for (int i = 0; i < ngroups; i++)
+	{
+		UlGroup    *group = &groups[i];
+		const UlType *type = dry_run ?
+			ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
+		UlClaim    *claims;
+
+		group->first_claim = *total;
+		group->nclaims = ul_claims_of_type(type, user, now, &claims);
+		for (int j = 0; j < group->nclaims; j++)
+			sum_requests(&claims[j], requests, count, dry_run);
+		if (all == NULL)
+			all = claims;
+		else if (group->nclaims > 0)
+		{
+			all = repalloc(all, sizeof(UlClaim) * (*total + group->nclaims));
+			memcpy(all + *total, claims, sizeof(UlClaim) * group->nclaims);
+		}
+		*total += group->nclaims;
+	}
+	return all;
+}
+
+/*
+ * Locks the groups that a limit can deny, in the order of their hashes so that
+ * calls do not deadlock one another; true if it had to wait.
+ */
+static bool
+lock_groups(UlGroup *groups, int ngroups, const UlClaim *claims)
+{
+	bool		waited = false;
+
+	for (int i = 0; i < ngroups; i++)
+	{
+		bool		denies = false;
+
+		for (int j = 0; j < groups[i].nclaims; j++)
+			denies = denies || ul_claim_denies(&claims[groups[i].first_claim + j]);
+		if (denies && groups[i].asks && ul_xact_lock(groups[i].key))
+			waited = true;
+	}
+	return waited;
+}
+
+void
+ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
+				   TimestampTz now, UlDecision *decision)
+{
+	decision->allowed = true;
+	decision->reason = ul_enforcement == UL_ENFORCEMENT_OFF ? "not_enforced" : "no_limit";
+	decision->usage_type = usage_type;
+	decision->requested = requested;
+	decision->current = ul_usage_since(user_id, usage_type, ul_utc_day(now));
+	decision->limit = -1;
+	decision->reset_at = DT_NOEND;
+	decision->retry_after = -1;
+}
+
+static void
+decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
+{
+	UlGroup    *groups = palloc(sizeof(UlGroup) * count);
+	int			ngroups = group_requests(requests, count, groups);
+	TimestampTz now = ul_now();
+	uint64		generation;
+	bool		waited = false;
+	UlClaim    *claims;
+	int			nclaims;
+
+	memset(decision, 0, sizeof(*decision));
+	if (!dry_run)
+	{
+		for (int i = 0; i < ngroups; i++)
+			groups[i].key = ul_xact_key(requests[0].user_id, groups[i].usage_type);
+		if (ngroups > 1)
+			qsort(groups, ngroups, sizeof(UlGroup), compare_groups);
+	}
+
+	/*
+	 * What is known before a lock is got may be old after it: time has gone
+	 * by, or a limit has changed.  Keys stay locked from one round to the
+	 * next.
+	 */
+	do
+	{
+		if (waited)
+			now = ul_now();
+		generation = ul_limits_generation();
+		claims = claims_of_groups(groups, ngroups, requests, count, dry_run, now, &nclaims);
+		waited = !dry_run && lock_groups(groups, ngroups, claims);
+	} while (waited || generation != ul_limits_generation());
+
+	for (int i = 0; i < ngroups; i++)
+		ul_read_claims(claims + groups[i].first_claim, groups[i].nclaims,
+					   requests[0].user_id, groups[i].usage_type);
+	for (int i = 0; i < nclaims; i++)
+		ul_judge_claim(&claims[i]);
+
+	if (nclaims > 0)
+		ul_decide(claims, nclaims, now, decision);
+	else
+		ul_decide_no_limit(requests[0].user_id, requests[0].usage_type, requests[0].amount,
+						   now, decision);
+	if (dry_run || !decision->allowed)
+		return;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (requests[i].amount == 0)
+			continue;
+		decision->event_id = ul_record(&requests[i], "use", now);
+		if (nclaims == 0 && i == 0)
+			decision->current += requests[i].amount;
+	}
+	if (count > 1)
+		decision->event_id = 0;
+}
+
+void
+ul_consume(const UlRequest *requests, int count, UlDecision *decision)
+{
+	decide(requests, count, false, decision);
+}
+
+void
+ul_check(const UlRequest *request, UlDecision *decision)
+{
+	decide(request, 1, true, decision);
+}
+
+void
+ul_check_limit(const char *user_id, const char *limit_type, int64 amount, UlDecision *decision)
+{
+	const UlLimit *limit = ul_find_limit(limit_type);
+	TimestampTz now = ul_now();
+	UlClaim		claim;
+
+	memset(decision, 0, sizeof(*decision));
+	if (limit == NULL)
+	{
+		if (ul_strict_names)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("limit \"%s\" does not exist", limit_type)));
+		decision->allowed = true;
+		decision->reason = "no_limit";
+		decision->requested = amount;
+		decision->limit = -1;
+		decision->reset_at = DT_NOEND;
+		decision->retry_after = -1;
+		return;
+	}
+	ul_init_claim(&claim, limit, ul_find_user(user_id), now);
+	claim.requested = amount;
+	ul_read_claims(&claim, 1, user_id, limit->usage_type);
+	ul_judge_claim(&claim);
+	ul_decide(&claim, 1, now, decision);
+}

@@ -1,0 +1,73 @@
+/*-------------------------------------------------------------------------
+ *
+ * consume.h
+ *		Recording uses, and deciding whether they may happen.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_CONSUME_H
+#define UL_CONSUME_H
+
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+#include "amounts.h"
+#include "claims.h"
+#include "decision.h"
+
+/* What is asked for, or what happened; pointers may be NULL */
+typedef struct UlRequest
+{
+	const char *user_id;
+	const char *usage_type;
+	const char *event_subtype;
+	int64		amount;
+	const int64 *tokens_used;
+	const int64 *credits_used;
+	const int64 *duration_ms;
+	const pg_uuid_t *project_id;
+	const pg_uuid_t *scene_id;
+	const char *status;			/* success, failed or cancelled */
+	const char *error_message;
+	const Jsonb *metadata;
+	const TimestampTz *occurred_at; /* NULL: now */
+} UlRequest;
+
+/*
+ * Finds a usage type that is to be written: an unknown one may be NULL.
+ * Raises an error for a name that is a limit's and counts another type, for
+ * an unknown one under strict_names, and for one of concurrency limits.
+ */
+extern const UlType *ul_type_for_use(const char *usage_type);
+
+/* The same for one that is only asked about. */
+extern const UlType *ul_type_for_check(const char *usage_type);
+
+/* Records a use without enforcing anything; the event's id, or 0. */
+extern int64 ul_track(const UlRequest *request);
+
+/*
+ * Decides about requests of one user as a whole and, if they are admitted,
+ * records them.
+ */
+extern void ul_consume(const UlRequest *requests, int count, UlDecision *decision);
+
+/* Decides without recording; waits for nobody. */
+extern void ul_check(const UlRequest *request, UlDecision *decision);
+
+/* Asks one limit; an unknown one allows. */
+extern void ul_check_limit(const char *user_id, const char *limit_type, int64 amount,
+						   UlDecision *decision);
+
+/* The claims of every limit of a type on a user, nothing read yet; their number. */
+extern int	ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz now,
+							  UlClaim **claims);
+
+/* Books amounts now or in the past and writes the event; its id, or 0. */
+extern int64 ul_record(const UlRequest *request, const char *operation, TimestampTz now);
+
+/* The answer where a type has no limit. */
+extern void ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
+							   TimestampTz now, UlDecision *decision);
+
+#endif							/* UL_CONSUME_H */

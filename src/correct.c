@@ -1,0 +1,300 @@
+/*-------------------------------------------------------------------------
+ *
+ * correct.c
+ *		Corrections: adjustments, refunds, levels, resets.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "correct.h"
+#include "gate.h"
+#include "guc.h"
+#include "scan.h"
+#include "store.h"
+#include "tables.h"
+#include "xact.h"
+
+/* The event that a refund is for, and what has been given back of it */
+typedef struct RefundState
+{
+	bool		found;
+	char	   *user_id;
+	char	   *usage_type;
+	char	   *event_subtype;
+	bool		booked;
+	TimestampTz bucket_start;
+	TimestampTz created_at;
+	int64		measures[UL_NMEASURES];
+	int			refunds;
+	int64		refunded[UL_NMEASURES];
+} RefundState;
+
+/* The state after a correction. */
+static void
+report(const UlRequest *request, TimestampTz now, UlDecision *decision)
+{
+	const UlType *type = ul_find_type(request->usage_type);
+	UlClaim    *claims;
+	int			count = ul_claims_of_type(type, ul_find_user(request->user_id), now, &claims);
+
+	memset(decision, 0, sizeof(*decision));
+	if (count == 0)
+		ul_decide_no_limit(request->user_id, request->usage_type, request->amount, now, decision);
+	else
+	{
+		ul_read_claims(claims, count, request->user_id, request->usage_type);
+		ul_report(claims, count, "ok", now, decision);
+		decision->requested = request->amount;
+	}
+}
+
+/*
+ * Refuses to take away more than there is: from any window that contains now
+ * and the bucket, or, where none sums amounts, from the lifetime.
+ */
+static void
+check_not_below_zero(const UlRequest *request, TimestampTz bucket_start, int64 taken,
+					 TimestampTz now)
+{
+	const UlType *type = ul_find_type(request->usage_type);
+	const UlUser *user = ul_find_user(request->user_id);
+	UlClaim    *claims;
+	int			count = ul_claims_of_type(type, user, now, &claims);
+	bool		limited = false;
+	bool		below = false;
+
+	ul_read_claims(claims, count, request->user_id, request->usage_type);
+	for (int i = 0; i < count; i++)
+	{
+		UlClaim    *claim = &claims[i];
+
+		if (claim->limit->measure != UL_MEASURE_AMOUNT ||
+			!ul_limit_counts(claim->limit, request->event_subtype))
+			continue;
+		limited = true;
+		if (bucket_start >= claim->window.start && claim->used < taken)
+			below = true;
+	}
+	if (!limited)
+		below = ul_usage_since(request->user_id, request->usage_type,
+							   ul_last_reset(user, request->usage_type, DT_NOEND)) < taken;
+	if (below)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("usage of \"%s\" would fall below 0", request->usage_type)));
+}
+
+void
+ul_adjust(const UlRequest *request, UlDecision *decision)
+{
+	TimestampTz now;
+	int64		event_id;
+
+	(void) ul_type_for_use(request->usage_type);
+	if (request->amount < 0)
+		(void) ul_xact_lock(ul_xact_key(request->user_id, request->usage_type));
+	now = ul_now();
+	if (request->amount < 0)
+		check_not_below_zero(request, now, -request->amount, now);
+	event_id = ul_record(request, "adjust", now);
+	report(request, now, decision);
+	decision->event_id = event_id;
+}
+
+void
+ul_set_gauge(const UlRequest *request, UlDecision *decision)
+{
+	const UlType *type = ul_type_for_use(request->usage_type);
+	UlRequest	change = *request;
+	TimestampTz now;
+	TimestampTz reset;
+	int64		level;
+	int64		event_id;
+
+	if (type != NULL && type->nlimits > 0 && !type->has_gauge)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("usage type \"%s\" is not a gauge", request->usage_type),
+				 errhint("Use usage_adjust to correct a counter.")));
+	(void) ul_xact_lock(ul_xact_key(request->user_id, request->usage_type));
+	now = ul_now();
+	reset = ul_last_reset(ul_find_user(request->user_id), request->usage_type, DT_NOEND);
+	level = ul_usage_since(request->user_id, request->usage_type, reset);
+	change.amount = request->amount - level;
+	event_id = ul_record(&change, "adjust", now);
+	report(request, now, decision);
+	decision->event_id = event_id;
+}
+
+void
+ul_reset(const UlRequest *request, UlDecision *decision)
+{
+	const UlType *type = ul_type_for_use(request->usage_type);
+	UlArgs		args = {0};
+	TimestampTz now;
+	TimestampTz reset_at;
+	TimestampTz last;
+	int64		event_id = 0;
+
+	(void) ul_xact_lock(ul_xact_key(request->user_id, request->usage_type));
+	now = ul_now();
+
+	/* a bucket that starts at this very instant is from before */
+	last = ul_newest_bucket(request->user_id, request->usage_type, now);
+	last = Max(last, ul_last_reset(ul_find_user(request->user_id), request->usage_type, DT_NOEND));
+	reset_at = Max(now, last + (last == DT_NOBEGIN ? 0 : 1));
+
+	ul_arg_text(&args, request->user_id);
+	ul_arg_text(&args, request->usage_type);
+	ul_arg_time(&args, reset_at);
+	ul_execute(UL_INSERT_RESET, &args);
+	if (ul_analytics_enabled && (type == NULL || type->log_events))
+	{
+		UlEventRow	event = {
+			.user_id = request->user_id,
+			.event_type = request->usage_type,
+			.status = "success",
+			.created_at = now,
+			.operation = "reset",
+		};
+
+		event_id = ul_write_event(&event);
+	}
+	report(request, now, decision);
+	decision->event_id = event_id;
+}
+
+static const AttrNumber measure_columns[UL_NMEASURES] = {
+	[UL_MEASURE_AMOUNT] = Anum_event_amount,
+	[UL_MEASURE_TOKENS] = Anum_event_tokens_used,
+	[UL_MEASURE_CREDITS] = Anum_event_credits_used,
+	[UL_MEASURE_DURATION_MS] = Anum_event_duration_ms,
+};
+
+static bool
+read_event(TupleTableSlot *slot, void *arg)
+{
+	RefundState *state = arg;
+
+	state->found = true;
+	state->user_id = ul_slot_text(slot, Anum_event_user_id);
+	state->usage_type = ul_slot_text(slot, Anum_event_event_type);
+	state->event_subtype = ul_slot_text(slot, Anum_event_event_subtype);
+	state->booked = strcmp(ul_slot_text(slot, Anum_event_operation), "use") == 0 &&
+		!slot_attisnull(slot, Anum_event_bucket_start);
+	state->bucket_start = ul_slot_time(slot, Anum_event_bucket_start, DT_NOBEGIN);
+	state->created_at = ul_slot_time(slot, Anum_event_created_at, DT_NOBEGIN);
+	for (int i = 0; i < UL_NMEASURES; i++)
+		state->measures[i] = ul_slot_int8(slot, measure_columns[i], 0);
+	return false;
+}
+
+static bool
+read_refund(TupleTableSlot *slot, void *arg)
+{
+	RefundState *state = arg;
+
+	state->refunds++;
+	for (int i = 0; i < UL_NMEASURES; i++)
+		state->refunded[i] -= ul_slot_int8(slot, measure_columns[i], 0);
+	return true;
+}
+
+/*
+ * What a refund gives back of a measure, when "after" of the event's amount
+ * has been given back with it: in proportion, and all of it with the last.
+ */
+static int64
+measure_back(int64 measure, int64 already, int64 after, int64 amount)
+{
+	if (after >= amount)
+		return measure - already;
+	return (int64) ((int128) measure * after / amount) - already;
+}
+
+void
+ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *decision)
+{
+	RefundState state = {0};
+	UlRequest	request = {0};
+	UlAmounts	amounts = {0};
+	UlEventRow	event;
+	Snapshot	snapshot;
+	TimestampTz now;
+	int64		left;
+	int64		back[UL_NMEASURES];
+
+	snapshot = ul_latest_snapshot(false);
+	ul_scan_events(Anum_event_id, event_id, snapshot, read_event, &state);
+	ul_release_snapshot(snapshot);
+	if (!state.found || (user_id != NULL && strcmp(user_id, state.user_id) != 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("event " INT64_FORMAT " does not exist", event_id)));
+	if (!state.booked)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("event " INT64_FORMAT " was not booked", event_id),
+				 errdetail("Only a successful use can be refunded.")));
+
+	request.user_id = state.user_id;
+	request.usage_type = state.usage_type;
+	request.event_subtype = state.event_subtype;
+	(void) ul_xact_lock(ul_xact_key(state.user_id, state.usage_type));
+	now = ul_now();
+
+	snapshot = ul_latest_snapshot(false);
+	ul_scan_events(Anum_event_refund_of, event_id, snapshot, read_refund, &state);
+	ul_release_snapshot(snapshot);
+	left = state.measures[UL_MEASURE_AMOUNT] - state.refunded[UL_MEASURE_AMOUNT];
+	if (amount != NULL && *amount > left)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("refund is larger than what is left of event " INT64_FORMAT, event_id),
+				 errdetail("Requested is " INT64_FORMAT ", left is " INT64_FORMAT ".",
+						   *amount, left)));
+
+	request.amount = amount == NULL ? left : *amount;
+	/* an event of amount 0 may have used tokens: it is refunded once */
+	if (request.amount == 0 && (left > 0 || state.refunds > 0 || amount != NULL))
+	{
+		report(&request, now, decision);
+		return;
+	}
+
+	back[UL_MEASURE_AMOUNT] = request.amount;
+	for (int i = UL_MEASURE_TOKENS; i < UL_NMEASURES; i++)
+		back[i] = measure_back(state.measures[i], state.refunded[i],
+							   state.refunded[UL_MEASURE_AMOUNT] + request.amount,
+							   state.measures[UL_MEASURE_AMOUNT]);
+	check_not_below_zero(&request, state.bucket_start, request.amount, now);
+
+	for (int i = 0; i < UL_NMEASURES; i++)
+		amounts.measure[i] = back[i] = -back[i];
+	ul_xact_book(ul_xact_key(state.user_id, state.usage_type), state.bucket_start,
+				 state.event_subtype, &amounts, state.created_at);
+
+	/* written whatever the settings say: it is what keeps a second refund out */
+	event = (UlEventRow)
+	{
+		.user_id = state.user_id,
+		.event_type = state.usage_type,
+		.event_subtype = state.event_subtype,
+		.tokens_used = &back[UL_MEASURE_TOKENS],
+		.credits_used = &back[UL_MEASURE_CREDITS],
+		.duration_ms = &back[UL_MEASURE_DURATION_MS],
+		.status = "success",
+		.created_at = now,
+		.amount = back[UL_MEASURE_AMOUNT],
+		.operation = "refund",
+		.bucket_start = &state.bucket_start,
+		.refund_of = &event_id,
+	};
+	event_id = ul_write_event(&event);
+	report(&request, now, decision);
+	decision->event_id = event_id;
+}

@@ -1,0 +1,116 @@
+/*-------------------------------------------------------------------------
+ *
+ * decision.c
+ *		The answer to "may this happen", as a row and as an error.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "decision.h"
+#include "errors.h"
+#include "schema.h"
+
+Datum
+ul_decision_datum(const UlDecision *decision)
+{
+	enum
+	{
+		ALLOWED, REASON, USAGE_TYPE, LIMIT_TYPE, REQUESTED, CURRENT, LIMIT, REMAINING,
+		RESET_AT, RETRY_AFTER, EVENT_ID, HOLD_ID, NCOLUMNS
+	};
+	TupleDesc	tupdesc = lookup_rowtype_tupdesc(ul_schema()->decision_type, -1);
+	Datum		values[NCOLUMNS] = {0};
+	bool		nulls[NCOLUMNS] = {0};
+	HeapTuple	tuple;
+
+	values[ALLOWED] = BoolGetDatum(decision->allowed);
+	values[REASON] = CStringGetTextDatum(decision->reason);
+	if (decision->usage_type != NULL)
+		values[USAGE_TYPE] = CStringGetTextDatum(decision->usage_type);
+	else
+		nulls[USAGE_TYPE] = true;
+	if (decision->limit_type != NULL)
+		values[LIMIT_TYPE] = CStringGetTextDatum(decision->limit_type);
+	else
+		nulls[LIMIT_TYPE] = true;
+	values[REQUESTED] = Int64GetDatum(decision->requested);
+	values[CURRENT] = Int64GetDatum(decision->current);
+	values[LIMIT] = Int64GetDatum(decision->limit);
+	values[REMAINING] = Int64GetDatum(decision->remaining);
+	nulls[REMAINING] = decision->limit < 0;
+	values[RESET_AT] = TimestampTzGetDatum(decision->reset_at);
+	nulls[RESET_AT] = decision->reset_at == DT_NOEND;
+	values[RETRY_AFTER] = Int32GetDatum(decision->retry_after);
+	nulls[RETRY_AFTER] = decision->retry_after < 0;
+	values[EVENT_ID] = Int64GetDatum(decision->event_id);
+	nulls[EVENT_ID] = decision->event_id == 0;
+	nulls[HOLD_ID] = true;
+
+	tuple = heap_form_tuple(tupdesc, values, nulls);
+	ReleaseTupleDesc(tupdesc);
+	return HeapTupleGetDatum(tuple);
+}
+
+/* Appends "name":value, the value quoted, or null. */
+static void
+append_string(StringInfo json, const char *name, const char *value)
+{
+	appendStringInfo(json, "%s\"%s\":", json->len > 1 ? "," : "", name);
+	if (value == NULL)
+		appendStringInfoString(json, "null");
+	else
+		escape_json(json, value);
+}
+
+static void
+append_int8(StringInfo json, const char *name, int64 value)
+{
+	appendStringInfo(json, "%s\"%s\":" INT64_FORMAT, json->len > 1 ? "," : "", name, value);
+}
+
+void
+ul_raise_denial(const UlDecision *decision)
+{
+	StringInfoData json;
+	char		reset_at[MAXDATELEN + 1];
+	bool		resets = decision->reset_at != DT_NOEND;
+
+	if (resets)
+		JsonEncodeDateTime(reset_at, TimestampTzGetDatum(decision->reset_at), TIMESTAMPTZOID, NULL);
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	append_string(&json, "limitType", decision->limit_type);
+	append_string(&json, "usageType", decision->usage_type);
+	append_string(&json, "title", decision->title);
+	append_int8(&json, "current", decision->current);
+	append_int8(&json, "limit", decision->limit);
+	append_int8(&json, "requested", decision->requested);
+	append_string(&json, "resetAt", resets ? reset_at : NULL);
+	if (decision->retry_after >= 0)
+		append_int8(&json, "retryAfter", decision->retry_after);
+	else
+		append_string(&json, "retryAfter", NULL);
+	appendStringInfoChar(&json, '}');
+
+	ereport(ERROR,
+			(errcode(ERRCODE_USAGE_LIMIT_EXCEEDED),
+			 errmsg("usage limit exceeded for \"%s\"", decision->limit_type),
+			 errdetail_internal("%s", json.data),
+			 decision->retry_after >= 0 ?
+			 errhint("It would be admitted at %s.", reset_at) :
+			 decision->requested > decision->limit ?
+			 errhint("The request is larger than the limit.") :
+			 errhint("Something must be given back first, or the limit raised.")));
+}

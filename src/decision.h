@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * decision.h
+ *		The answer to "may this happen".
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_DECISION_H
+#define UL_DECISION_H
+
+#include "datatype/timestamp.h"
+
+/* The composite type usage_decision, with flags for what may be null */
+typedef struct UlDecision
+{
+	bool		allowed;
+	const char *reason;
+	const char *usage_type;		/* NULL: null */
+	const char *limit_type;		/* NULL: null */
+	const char *title;			/* the limit's description; NULL: null */
+	int64		requested;
+	int64		current;
+	int64		limit;			/* -1: unlimited, and remaining is null */
+	int64		remaining;
+	TimestampTz reset_at;		/* DT_NOEND: null */
+	int			retry_after;	/* -1: null */
+	int64		event_id;		/* 0: null */
+} UlDecision;
+
+/* The decision as a row of type usage_decision, in the caller's memory. */
+extern Datum ul_decision_datum(const UlDecision *decision);
+
+/* Raises PT429 for a denied decision. */
+extern void ul_raise_denial(const UlDecision *decision) pg_attribute_noreturn();
+
+#endif							/* UL_DECISION_H */

@@ -1,0 +1,121 @@
+/*-------------------------------------------------------------------------
+ *
+ * gate_lock.c
+ *		The gate that works on any server: a lock a key, to commit.
+ *
+ * Whoever may deny takes the key's lock, reads the committed rows by the
+ * latest snapshot, adds what its own transaction has pending, and decides.
+ * The lock is held until the rows that it will write are committed, so that
+ * the next one sees them.  It belongs to the transaction, not to the session
+ * (DISCARD ALL would drop that), and a prepared transaction keeps it.
+ *
+ * Whoever can not be denied does not wait: it writes a row of its own.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/snapmgr.h"
+
+#include "gate.h"
+#include "scan.h"
+#include "schema.h"
+#include "tables.h"
+
+/*
+ * Lock tags are advisory ones of classes of our own: 1 and 2 are the user's,
+ * 4 to 15 are in use by other extensions.
+ */
+#define LOCK_CLASS_KEY			0x7501
+#define LOCK_CLASS_REQUEST		0x7504
+
+/* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
+static uint64
+hash_pair(const char *first, const char *second)
+{
+	uint64		seed = ul_schema()->oid[UL_USAGE_COUNTERS];
+
+	seed = hash_bytes_extended((const unsigned char *) first, strlen(first) + 1, seed);
+	return hash_bytes_extended((const unsigned char *) second, strlen(second) + 1, seed);
+}
+
+static LOCKTAG
+lock_tag(uint64 hash, uint16 class)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, class);
+	return tag;
+}
+
+uint64
+ul_gate_hash(const char *user_id, const char *usage_type)
+{
+	return hash_pair(usage_type, user_id);
+}
+
+bool
+ul_gate_try_lock(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_KEY);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+ul_gate_lock(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_KEY);
+
+	if (ul_gate_try_lock(hash))
+		return false;
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	return true;
+}
+
+void
+ul_gate_lock_request(const char *user_id, const char *key)
+{
+	LOCKTAG		tag = lock_tag(hash_pair(user_id, key), LOCK_CLASS_REQUEST);
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+typedef struct ReadState
+{
+	UlCounterSeen seen;
+	void	   *arg;
+} ReadState;
+
+static bool
+read_row(TupleTableSlot *slot, void *arg)
+{
+	ReadState  *state = arg;
+	int64		measures[UL_NMEASURES];
+	char	   *subtype = ul_slot_text(slot, Anum_counter_event_subtype);
+
+	for (int i = 0; i < UL_NMEASURES; i++)
+		measures[i] = ul_slot_int8(slot, Anum_counter_amount + i, 0);
+	state->seen(ul_slot_time(slot, Anum_counter_bucket_start, DT_NOBEGIN), subtype,
+				measures, state->arg);
+	pfree(subtype);
+	return true;
+}
+
+void
+ul_gate_read(const char *user_id, const char *usage_type, TimestampTz from,
+			 UlCounterSeen seen, void *arg)
+{
+	ReadState	state = {.seen = seen,.arg = arg};
+	Snapshot	snapshot = ul_latest_snapshot(true);
+	ScanKeyData keys[3];
+
+	ul_key_text(&keys[0], 1, user_id);
+	ul_key_text(&keys[1], 2, usage_type);
+	ul_key_from_time(&keys[2], 3, from);
+	ul_scan(UL_USAGE_COUNTERS, UL_USAGE_COUNTERS_PKEY, 3, keys, snapshot, read_row, &state);
+	ul_release_snapshot(snapshot);
+}

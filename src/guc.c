@@ -1,0 +1,314 @@
+/*-------------------------------------------------------------------------
+ *
+ * guc.c
+ *		The settings, usage_limits.*.
+ *
+ * None is PGC_USERSET: whoever is limited must not lift the limit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "guc.h"
+
+/* What the check hook of usage_limits.overrides keeps: limit, tier, value */
+typedef struct UlOverrideEntry
+{
+	int			limit_type;		/* offset into names */
+	int			tier;			/* offset into names */
+	int64		value;
+} UlOverrideEntry;
+
+typedef struct UlOverrideSetting
+{
+	int			count;
+	char	   *names;			/* NUL-terminated strings, in this chunk */
+	UlOverrideEntry entries[FLEXIBLE_ARRAY_MEMBER];
+} UlOverrideSetting;
+
+bool		ul_analytics_enabled = true;
+char	   *ul_default_tier = NULL;
+int			ul_enforcement = UL_ENFORCEMENT_ON;
+int			ul_grace_period = 0;
+int			ul_idempotency_retention = 0;
+int			ul_on_track_error = UL_TRACK_ERROR;
+bool		ul_strict_names = false;
+bool		ul_tracking_enabled = true;
+
+static char *overrides_string = NULL;
+static UlOverrideSetting *overrides = NULL;
+static char *test_clock_string = NULL;
+static TimestampTz test_clock = DT_NOBEGIN; /* DT_NOBEGIN: the real clock */
+
+static const struct config_enum_entry enforcement_options[] = {
+	{"on", UL_ENFORCEMENT_ON, false},
+	{"shadow", UL_ENFORCEMENT_SHADOW, false},
+	{"off", UL_ENFORCEMENT_OFF, false},
+	{"true", UL_ENFORCEMENT_ON, true},
+	{"false", UL_ENFORCEMENT_OFF, true},
+	{"yes", UL_ENFORCEMENT_ON, true},
+	{"no", UL_ENFORCEMENT_OFF, true},
+	{"1", UL_ENFORCEMENT_ON, true},
+	{"0", UL_ENFORCEMENT_OFF, true},
+	{NULL, 0, false}
+};
+
+static const struct config_enum_entry on_track_error_options[] = {
+	{"error", UL_TRACK_ERROR, false},
+	{"warning", UL_TRACK_WARNING, false},
+	{NULL, 0, false}
+};
+
+static bool
+check_default_tier(char **newval, void **extra, GucSource source)
+{
+	if (**newval == '\0')
+	{
+		GUC_check_errdetail("The default tier needs a name.");
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Parses one "limit_type.tier=value" in place; returns an error detail, or
+ * NULL.  The last dot separates, since a limit's name may hold dots.
+ */
+static const char *
+parse_override(char *item, char **limit_type, char **tier, int64 *value)
+{
+	char	   *equals = strchr(item, '=');
+	char	   *dot;
+	char	   *end;
+
+	if (equals == NULL)
+		return "An entry has the form limit_type.tier=value.";
+	*equals = '\0';
+	for (end = equals; end > item && isspace((unsigned char) end[-1]); end--)
+		end[-1] = '\0';
+	dot = strrchr(item, '.');
+	if (dot == NULL || dot == item || dot[1] == '\0')
+		return "An entry has the form limit_type.tier=value.";
+	*dot = '\0';
+	*limit_type = item;
+	*tier = dot + 1;
+	errno = 0;
+	*value = strtoi64(equals + 1, &end, 10);
+	if (end == equals + 1 || errno == ERANGE)
+		return "The value is a whole number.";
+	while (isspace((unsigned char) *end))
+		end++;
+	if (*end != '\0')
+		return "The value is a whole number.";
+	if (*value < -1)
+		return "The value is -1 (unlimited), 0 (blocks) or more.";
+	return NULL;
+}
+
+static bool
+check_overrides(char **newval, void **extra, GucSource source)
+{
+	const char *input = *newval;
+	int			count = 1;
+	Size		names_offset;
+	UlOverrideSetting *setting;
+	char	   *item;
+	char	   *next;
+
+	for (const char *p = input; *p; p++)
+		if (*p == ',')
+			count++;
+
+	names_offset = offsetof(UlOverrideSetting, entries) + count * sizeof(UlOverrideEntry);
+	setting = ul_guc_malloc(names_offset + strlen(input) + 1);
+	if (setting == NULL)
+		return false;
+	setting->count = 0;
+	setting->names = (char *) setting + names_offset;
+	strcpy(setting->names, input);
+
+	for (item = setting->names; item != NULL; item = next)
+	{
+		UlOverrideEntry *entry = &setting->entries[setting->count];
+		char	   *limit_type;
+		char	   *tier;
+		const char *problem;
+		char	   *shown;
+
+		next = strchr(item, ',');
+		if (next != NULL)
+			*next++ = '\0';
+		while (isspace((unsigned char) *item))
+			item++;
+		if (*item == '\0')
+			continue;			/* an empty list, or a trailing comma */
+		shown = pstrdup(item);
+		problem = parse_override(item, &limit_type, &tier, &entry->value);
+		if (problem != NULL)
+		{
+			GUC_check_errdetail("Entry \"%s\": %s", shown, problem);
+			ul_guc_free(setting);
+			return false;
+		}
+		entry->limit_type = limit_type - setting->names;
+		entry->tier = tier - setting->names;
+		setting->count++;
+	}
+	*extra = setting;
+	return true;
+}
+
+static void
+assign_overrides(const char *newval, void *extra)
+{
+	overrides = extra;
+}
+
+/*
+ * The value is decoded without timestamptz_in, which would throw: a check
+ * hook answers false instead.
+ */
+static bool
+check_test_clock(char **newval, void **extra, GucSource source)
+{
+	TimestampTz value = DT_NOBEGIN;
+	TimestampTz *result;
+
+	if (**newval != '\0')
+	{
+		char		work[MAXDATELEN + 1];
+		char	   *field[MAXDATEFIELDS];
+		int			ftype[MAXDATEFIELDS];
+		int			nf;
+		int			dtype;
+		int			tz;
+		struct pg_tm tm;
+		fsec_t		fsec;
+
+		if (ParseDateTime(*newval, work, sizeof(work), field, ftype, MAXDATEFIELDS, &nf) != 0 ||
+			ul_decode_datetime(field, ftype, nf, &dtype, &tm, &fsec, &tz) != 0 ||
+			dtype != DTK_DATE ||
+			tm2timestamp(&tm, fsec, &tz, &value) != 0)
+		{
+			GUC_check_errdetail("The test clock is a timestamp with time zone, or empty for the server's clock.");
+			return false;
+		}
+	}
+	result = ul_guc_malloc(sizeof(*result));
+	if (result == NULL)
+		return false;
+	*result = value;
+	*extra = result;
+	return true;
+}
+
+static void
+assign_test_clock(const char *newval, void *extra)
+{
+	test_clock = *(TimestampTz *) extra;
+}
+
+TimestampTz
+ul_now(void)
+{
+	return test_clock == DT_NOBEGIN ? GetCurrentTimestamp() : test_clock;
+}
+
+bool
+ul_setting_override(const char *limit_type, const char *tier, int64 *value)
+{
+	if (overrides == NULL)
+		return false;
+	/* the last entry for a limit and tier wins, as in a configuration file */
+	for (int i = overrides->count - 1; i >= 0; i--)
+	{
+		UlOverrideEntry *entry = &overrides->entries[i];
+
+		if (strcmp(overrides->names + entry->limit_type, limit_type) == 0 &&
+			strcmp(overrides->names + entry->tier, tier) == 0)
+		{
+			*value = entry->value;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+ul_setting_names_tier(const char *tier)
+{
+	if (overrides == NULL)
+		return false;
+	for (int i = 0; i < overrides->count; i++)
+		if (strcmp(overrides->names + overrides->entries[i].tier, tier) == 0)
+			return true;
+	return false;
+}
+
+/* In alphabetical order. */
+void
+ul_guc_init(void)
+{
+	DefineCustomBoolVariable("usage_limits.analytics_enabled",
+							 "Writes a row of usage_events for every event.",
+							 "When off, counters go on, no event rows are written, and analytics raise an error.",
+							 &ul_analytics_enabled, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("usage_limits.default_tier",
+							   "Sets the tier of users without a subscription in force.",
+							   NULL,
+							   &ul_default_tier, "free",
+							   PGC_SUSET, 0, check_default_tier, NULL, NULL);
+	DefineCustomEnumVariable("usage_limits.enforcement",
+							 "Sets whether limits deny.",
+							 "With shadow, what would be denied is allowed and reported as shadow; with off, usage is counted and nothing is refused.",
+							 &ul_enforcement, UL_ENFORCEMENT_ON, enforcement_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("usage_limits.grace_period",
+							"Sets how long a subscription that is past_due keeps its tier.",
+							"Counted from status_since.",
+							&ul_grace_period, 0, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("usage_limits.idempotency_retention",
+							"Sets how long an idempotency key is remembered.",
+							NULL,
+							&ul_idempotency_retention, 7 * SECS_PER_DAY, 1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomEnumVariable("usage_limits.on_track_error",
+							 "Sets what a failing usage_track does.",
+							 "error aborts as usual; warning reports the error as a warning and returns null, so that tracking cannot break its caller.",
+							 &ul_on_track_error, UL_TRACK_ERROR, on_track_error_options,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("usage_limits.overrides",
+							   "Sets limit values that replace those of usage_limits_config.",
+							   "A list of limit_type.tier=value, separated by commas; -1 is unlimited, 0 blocks.",
+							   &overrides_string, "",
+							   PGC_SUSET, 0, check_overrides, assign_overrides, NULL);
+	DefineCustomBoolVariable("usage_limits.strict_names",
+							 "Refuses usage types and limits that are not configured.",
+							 NULL,
+							 &ul_strict_names, false,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("usage_limits.test_clock",
+							   "Sets a fixed instant that is taken as now, for tests.",
+							   "Empty: the server's clock.",
+							   &test_clock_string, "",
+							   PGC_SUSET, GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE,
+							   check_test_clock, assign_test_clock, NULL);
+	DefineCustomBoolVariable("usage_limits.tracking_enabled",
+							 "Records usage.",
+							 "When off, nothing is written: usage_track returns null and usage_consume answers not_enforced.",
+							 &ul_tracking_enabled, true,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+
+	MarkGUCPrefixReserved("usage_limits");
+}

@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ *
+ * guc.h
+ *		The settings, usage_limits.*.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_GUC_H
+#define UL_GUC_H
+
+#include "datatype/timestamp.h"
+
+typedef enum UlGlobalEnforcement
+{
+	UL_ENFORCEMENT_ON,
+	UL_ENFORCEMENT_SHADOW,		/* would-be denials are allowed, and say so */
+	UL_ENFORCEMENT_OFF			/* counted, nothing refused */
+} UlGlobalEnforcement;
+
+typedef enum UlOnTrackError
+{
+	UL_TRACK_ERROR,
+	UL_TRACK_WARNING
+} UlOnTrackError;
+
+extern bool ul_analytics_enabled;
+extern char *ul_default_tier;
+extern int	ul_enforcement;
+extern int	ul_grace_period;		/* seconds */
+extern int	ul_idempotency_retention;	/* seconds */
+extern int	ul_on_track_error;
+extern bool ul_strict_names;
+extern bool ul_tracking_enabled;
+
+/* Defines the settings; called once, when the library is loaded. */
+extern void ul_guc_init(void);
+
+/*
+ * The instant that decisions take as now: the server's clock, or
+ * usage_limits.test_clock.
+ */
+extern TimestampTz ul_now(void);
+
+/*
+ * True when usage_limits.overrides has a value for the limit and tier, which
+ * goes to *value.
+ */
+extern bool ul_setting_override(const char *limit_type, const char *tier, int64 *value);
+
+/* True when usage_limits.overrides names the tier for any limit. */
+extern bool ul_setting_names_tier(const char *tier);
+
+#endif							/* UL_GUC_H */

@@ -1,0 +1,617 @@
+/*-------------------------------------------------------------------------
+ *
+ * limits.c
+ *		Which limits there are and what they allow a user: the session's
+ *		cache of the configuration.
+ *
+ * Two caches, each with the generation at which it was begun: the
+ * configuration (limits, tier overrides, types, actions), read whole, and the
+ * users, read one by one.  Both are read by the latest snapshot with the
+ * transaction's own changes, so that a change counts for its own transaction
+ * at once and for the others from its commit.  A change, and the end of a
+ * transaction that made one, raises the generation; the next call builds anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "guc.h"
+#include "limits.h"
+#include "scan.h"
+#include "tables.h"
+
+/* Users kept at most; beyond it the cache starts anew. */
+#define MAX_CACHED_USERS	4096
+
+typedef struct UlConfig
+{
+	MemoryContext context;
+	uint64		generation;
+	HTAB	   *types;			/* UlType */
+	HTAB	   *actions;		/* UlAction */
+	int			nlimits;
+	UlLimit   **limits;			/* by limit_type */
+	int			noverrides;
+	UlOverride *overrides;
+} UlConfig;
+
+typedef struct UlUsers
+{
+	MemoryContext context;
+	uint64		generation;
+	HTAB	   *users;			/* UlUser */
+} UlUsers;
+
+const char *const ul_measure_names[UL_NMEASURES] = {"amount", "tokens", "credits", "duration_ms"};
+const char *const ul_kind_names[] = {"counter", "gauge", "concurrency"};
+const char *const ul_source_names[] = {"config", "setting", "tier_override", "user_override"};
+const char *const ul_tier_names[UL_NTIERS] = {"free", "pro", "team", "enterprise"};
+
+static const char *const enforcement_names[] = {"hard", "soft", "shadow"};
+static const char *const alignment_names[] = {"none", "calendar", "sliding"};
+static const char *const suffixes[] = {
+	"_minutely", "_hourly", "_daily", "_weekly", "_monthly", "_yearly", "_total"
+};
+
+static UlConfig *config = NULL;
+static UlUsers *users = NULL;
+
+int
+ul_name_index(const char *const *names, int count, const char *name)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+int
+ul_base_name_length(const char *limit_type, int *suffix)
+{
+	int			length = strlen(limit_type);
+
+	*suffix = -1;
+	for (int i = 0; i < lengthof(suffixes); i++)
+	{
+		int			tail = strlen(suffixes[i]);
+
+		if (length > tail && strcmp(limit_type + length - tail, suffixes[i]) == 0)
+		{
+			*suffix = i;
+			return length - tail;
+		}
+	}
+	return length;
+}
+
+/* A cache's memory lives on until the transaction ends: callers may hold it. */
+static void
+retire(MemoryContext context)
+{
+	MemoryContextSetParent(context, TopTransactionContext);
+}
+
+static HTAB *
+name_table(const char *name, Size entrysize, MemoryContext context)
+{
+	HASHCTL		info = {.keysize = 256,.entrysize = entrysize,.hcxt = context};
+
+	return hash_create(name, 64, &info, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+}
+
+/* The entry of that name, made with defaults if new; callers' names fit. */
+static UlType *
+enter_type(UlConfig *into, const char *usage_type)
+{
+	bool		found;
+	UlType	   *type = hash_search(into->types, usage_type, HASH_ENTER, &found);
+
+	if (!found)
+	{
+		MemSet((char *) type + sizeof(type->usage_type), 0, sizeof(*type) - sizeof(type->usage_type));
+		type->log_events = true;
+	}
+	return type;
+}
+
+/* The table's trigger has checked the names; what it did not is not active. */
+static bool
+read_limit(TupleTableSlot *slot, void *arg)
+{
+	UlConfig   *into = arg;
+	UlLimit    *limit;
+	char	   *text;
+	bool		isnull;
+	Datum		period;
+	int			index;
+	UlAlignment alignment;
+
+	if (!ul_slot_bool(slot, Anum_config_is_active))
+		return true;
+
+	limit = palloc0(sizeof(UlLimit));
+	limit->limit_type = ul_slot_text(slot, Anum_config_limit_type);
+	limit->usage_type = ul_slot_text(slot, Anum_config_usage_type);
+	limit->event_subtype = ul_slot_text(slot, Anum_config_event_subtype);
+	limit->description = ul_slot_text(slot, Anum_config_description);
+
+	text = ul_slot_text(slot, Anum_config_measure);
+	if ((index = ul_name_index(ul_measure_names, UL_NMEASURES, text)) < 0)
+		elog(ERROR, "limit \"%s\" has unknown measure \"%s\"", limit->limit_type, text);
+	limit->measure = index;
+	text = ul_slot_text(slot, Anum_config_kind);
+	if ((index = ul_name_index(ul_kind_names, UL_KIND_CONCURRENCY + 1, text)) < 0)
+		elog(ERROR, "limit \"%s\" has unknown kind \"%s\"", limit->limit_type, text);
+	limit->kind = index;
+	text = ul_slot_text(slot, Anum_config_enforcement);
+	if ((index = ul_name_index(enforcement_names, lengthof(enforcement_names), text)) < 0)
+		elog(ERROR, "limit \"%s\" has unknown enforcement \"%s\"", limit->limit_type, text);
+	limit->enforcement = index;
+	text = ul_slot_text(slot, Anum_config_alignment);
+	if ((index = ul_name_index(alignment_names, lengthof(alignment_names), text)) < 0)
+		elog(ERROR, "limit \"%s\" has unknown alignment \"%s\"", limit->limit_type, text);
+	alignment = index;
+	text = ul_slot_text(slot, Anum_config_time_zone);
+	if ((limit->zone = pg_tzset(text)) == NULL)
+		elog(ERROR, "limit \"%s\" has unknown time zone \"%s\"", limit->limit_type, text);
+
+	period = slot_getattr(slot, Anum_config_period, &isnull);
+	if (!isnull)
+	{
+		limit->interval = palloc(sizeof(Interval));
+		*limit->interval = *DatumGetIntervalP(period);
+	}
+	if (ul_period_init(&limit->period, alignment, limit->interval) != NULL)
+		elog(ERROR, "limit \"%s\" has an impossible period", limit->limit_type);
+
+	text = ul_slot_text(slot, Anum_config_durability);
+	limit->relaxed = strcmp(text, "relaxed") == 0;
+	limit->tier_value[UL_TIER_FREE] = ul_slot_int8(slot, Anum_config_free_tier_limit, 0);
+	limit->tier_value[UL_TIER_PRO] = ul_slot_int8(slot, Anum_config_pro_tier_limit, -1);
+	limit->tier_value[UL_TIER_TEAM] = ul_slot_int8(slot, Anum_config_team_tier_limit, -1);
+	limit->tier_value[UL_TIER_ENTERPRISE] = ul_slot_int8(slot, Anum_config_enterprise_tier_limit, -1);
+
+	if (into->limits == NULL)
+		into->limits = palloc(sizeof(UlLimit *) * 64);
+	else if (into->nlimits >= 64 && (into->nlimits & (into->nlimits - 1)) == 0)
+		into->limits = repalloc(into->limits, sizeof(UlLimit *) * into->nlimits * 2);
+	into->limits[into->nlimits++] = limit;
+	return true;
+}
+
+static bool
+read_type(TupleTableSlot *slot, void *arg)
+{
+	UlType	   *type = enter_type(arg, ul_slot_text(slot, Anum_type_usage_type));
+
+	type->log_events = ul_slot_bool(slot, Anum_type_log_events);
+	return true;
+}
+
+static bool
+read_action(TupleTableSlot *slot, void *arg)
+{
+	UlConfig   *into = arg;
+	char	   *name = ul_slot_text(slot, Anum_action_action);
+	UlAction   *action;
+
+	if (strlen(name) >= sizeof(action->action))
+		return true;			/* usage_check_action refuses such names */
+	action = hash_search(into->actions, name, HASH_ENTER, NULL);
+	action->usage_type = ul_slot_text(slot, Anum_action_usage_type);
+	action->amount = ul_slot_int8(slot, Anum_action_amount, 1);
+	return true;
+}
+
+/* Arrays of overrides and of resets grow by doubling. */
+static void *
+grow(void *array, int count, Size size)
+{
+	if (array == NULL)
+		return palloc(size * 4);
+	if (count >= 4 && (count & (count - 1)) == 0)
+		return repalloc(array, size * count * 2);
+	return array;
+}
+
+static UlOverride
+override_of_slot(TupleTableSlot *slot)
+{
+	UlOverride	override = {
+		.limit_type = ul_slot_text(slot, Anum_override_limit_type),
+		.tier = ul_slot_text(slot, Anum_override_tier),
+		.id = ul_slot_int8(slot, Anum_override_id, 0),
+		.value = ul_slot_int8(slot, Anum_override_limit_value, -1),
+		.starts_at = ul_slot_time(slot, Anum_override_starts_at, DT_NOBEGIN),
+		.expires_at = ul_slot_time(slot, Anum_override_expires_at, DT_NOEND),
+	};
+
+	return override;
+}
+
+static bool
+read_tier_override(TupleTableSlot *slot, void *arg)
+{
+	UlConfig   *into = arg;
+
+	into->overrides = grow(into->overrides, into->noverrides, sizeof(UlOverride));
+	into->overrides[into->noverrides++] = override_of_slot(slot);
+	return true;
+}
+
+/* By limit, then the one that started last, then the higher id. */
+static int
+compare_overrides(const void *a, const void *b)
+{
+	const UlOverride *left = a;
+	const UlOverride *right = b;
+	int			by_limit = strcmp(left->limit_type, right->limit_type);
+
+	if (by_limit != 0)
+		return by_limit;
+	if (left->starts_at != right->starts_at)
+		return left->starts_at > right->starts_at ? -1 : 1;
+	return left->id > right->id ? -1 : 1;
+}
+
+static int
+compare_limits(const void *a, const void *b)
+{
+	return strcmp((*(UlLimit *const *) a)->limit_type, (*(UlLimit *const *) b)->limit_type);
+}
+
+/* Joins the rows that were read: limits to types, overrides to limits. */
+static void
+link_config(UlConfig *into)
+{
+	int			next_override = 0;
+
+	if (into->nlimits > 1)
+		qsort(into->limits, into->nlimits, sizeof(UlLimit *), compare_limits);
+	if (into->noverrides > 1)
+		qsort(into->overrides, into->noverrides, sizeof(UlOverride), compare_overrides);
+
+	for (int i = 0; i < into->nlimits; i++)
+	{
+		UlLimit    *limit = into->limits[i];
+		UlType	   *type = enter_type(into, limit->usage_type);
+
+		type->limits = grow(type->limits, type->nlimits, sizeof(UlLimit *));
+		type->limits[type->nlimits++] = limit;
+		if (limit->kind == UL_KIND_CONCURRENCY)
+			type->has_concurrency = true;
+		else if (limit->relaxed)
+			type->relaxed = true;
+		if (limit->kind == UL_KIND_GAUGE)
+			type->has_gauge = true;
+
+		while (next_override < into->noverrides &&
+			   strcmp(into->overrides[next_override].limit_type, limit->limit_type) < 0)
+			next_override++;
+		limit->overrides = into->overrides + next_override;
+		while (next_override < into->noverrides &&
+			   strcmp(into->overrides[next_override].limit_type, limit->limit_type) == 0)
+		{
+			next_override++;
+			limit->noverrides++;
+		}
+	}
+}
+
+static UlConfig *
+get_config(void)
+{
+	MemoryContext context;
+	MemoryContext previous;
+	UlConfig   *fresh;
+	Snapshot	snapshot;
+	ScanKeyData no_user;
+
+	ul_schema();
+	AcceptInvalidationMessages();
+	if (config != NULL && config->generation == ul_generation(UL_SIGNAL_CONFIG))
+		return config;
+
+	/* built in this transaction's memory until it is whole */
+	context = AllocSetContextCreate(CurrentMemoryContext, "usage_limits configuration",
+									ALLOCSET_SMALL_SIZES);
+	previous = MemoryContextSwitchTo(context);
+	fresh = palloc0(sizeof(UlConfig));
+	fresh->context = context;
+	fresh->generation = ul_generation(UL_SIGNAL_CONFIG);
+	fresh->types = name_table("usage_limits types", sizeof(UlType), context);
+	fresh->actions = name_table("usage_limits actions", sizeof(UlAction), context);
+
+	snapshot = ul_latest_snapshot(false);
+	ul_key_null(&no_user, 1);
+	ul_scan(UL_USAGE_LIMITS_CONFIG, UL_NTABLES, 0, NULL, snapshot, read_limit, fresh);
+	ul_scan(UL_USAGE_TYPES, UL_NTABLES, 0, NULL, snapshot, read_type, fresh);
+	ul_scan(UL_USAGE_ACTIONS, UL_NTABLES, 0, NULL, snapshot, read_action, fresh);
+	ul_scan(UL_USAGE_LIMIT_OVERRIDES, UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX, 1, &no_user,
+			snapshot, read_tier_override, fresh);
+	ul_release_snapshot(snapshot);
+	link_config(fresh);
+	MemoryContextSwitchTo(previous);
+
+	if (config != NULL)
+		retire(config->context);
+	MemoryContextSetParent(context, TopMemoryContext);
+	config = fresh;
+	return config;
+}
+
+static bool
+read_subscription(TupleTableSlot *slot, void *arg)
+{
+	UlUser	   *user = arg;
+	char	   *zone = ul_slot_text(slot, Anum_subscription_time_zone);
+
+	user->subscribed = true;
+	user->tier = ul_slot_text(slot, Anum_subscription_tier);
+	user->status = ul_slot_text(slot, Anum_subscription_status);
+	user->status_since = ul_slot_time(slot, Anum_subscription_status_since, DT_NOBEGIN);
+	user->started_at = ul_slot_time(slot, Anum_subscription_started_at, DT_NOBEGIN);
+	user->expires_at = ul_slot_time(slot, Anum_subscription_expires_at, DT_NOEND);
+	user->zone = zone == NULL ? NULL : pg_tzset(zone);
+	return true;
+}
+
+static bool
+read_user_override(TupleTableSlot *slot, void *arg)
+{
+	UlUser	   *user = arg;
+
+	user->overrides = grow(user->overrides, user->noverrides, sizeof(UlOverride));
+	user->overrides[user->noverrides++] = override_of_slot(slot);
+	return true;
+}
+
+static bool
+read_reset(TupleTableSlot *slot, void *arg)
+{
+	UlUser	   *user = arg;
+
+	user->resets = grow(user->resets, user->nresets, sizeof(UlReset));
+	user->resets[user->nresets].usage_type = ul_slot_text(slot, Anum_reset_usage_type);
+	user->resets[user->nresets].reset_at = ul_slot_time(slot, Anum_reset_reset_at, DT_NOBEGIN);
+	user->nresets++;
+	return true;
+}
+
+const UlUser *
+ul_find_user(const char *user_id)
+{
+	UlUser	   *user;
+	UlUser		read;
+	MemoryContext previous;
+	Snapshot	snapshot;
+	ScanKeyData key;
+	uint64		generation;
+
+	ul_schema();
+	AcceptInvalidationMessages();
+	generation = ul_generation(UL_SIGNAL_USERS);
+
+	if (users != NULL && users->generation == generation)
+	{
+		user = hash_search(users->users, user_id, HASH_FIND, NULL);
+		if (user != NULL)
+			return user;
+	}
+	if (users == NULL || users->generation != generation ||
+		hash_get_num_entries(users->users) >= MAX_CACHED_USERS)
+	{
+		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "usage_limits users",
+													  ALLOCSET_DEFAULT_SIZES);
+		UlUsers    *fresh = MemoryContextAllocZero(context, sizeof(UlUsers));
+
+		fresh->context = context;
+		fresh->generation = generation;
+		fresh->users = name_table("usage_limits users", sizeof(UlUser), context);
+		if (users != NULL)
+			retire(users->context);
+		MemoryContextSetParent(context, TopMemoryContext);
+		users = fresh;
+	}
+
+	/* entered when it is whole, so that an error leaves no half user */
+	memset(&read, 0, sizeof(read));
+	strlcpy(read.user_id, user_id, sizeof(read.user_id));
+	previous = MemoryContextSwitchTo(users->context);
+	snapshot = ul_latest_snapshot(false);
+	ul_key_text(&key, 1, user_id);
+	ul_scan(UL_USER_SUBSCRIPTIONS, UL_USER_SUBSCRIPTIONS_USER_ID_KEY, 1, &key,
+			snapshot, read_subscription, &read);
+	ul_scan(UL_USAGE_LIMIT_OVERRIDES, UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX, 1, &key,
+			snapshot, read_user_override, &read);
+	ul_scan(UL_USAGE_RESETS, UL_USAGE_RESETS_PKEY, 1, &key,
+			snapshot, read_reset, &read);
+	ul_release_snapshot(snapshot);
+	if (read.noverrides > 1)
+		qsort(read.overrides, read.noverrides, sizeof(UlOverride), compare_overrides);
+	user = hash_search(users->users, user_id, HASH_ENTER, NULL);
+	*user = read;
+	MemoryContextSwitchTo(previous);
+	return user;
+}
+
+uint64
+ul_limits_generation(void)
+{
+	AcceptInvalidationMessages();
+	return ul_generation(UL_SIGNAL_CONFIG) + ul_generation(UL_SIGNAL_USERS);
+}
+
+UlLimit *const *
+ul_all_limits(int *count)
+{
+	UlConfig   *current = get_config();
+
+	*count = current->nlimits;
+	return current->limits;
+}
+
+const UlLimit *
+ul_find_limit(const char *limit_type)
+{
+	UlConfig   *current = get_config();
+	UlLimit		sought = {.limit_type = unconstify(char *, limit_type)};
+	UlLimit    *key = &sought;
+	UlLimit   **found;
+
+	if (current->nlimits == 0)
+		return NULL;
+	found = bsearch(&key, current->limits, current->nlimits, sizeof(UlLimit *), compare_limits);
+	return found == NULL ? NULL : *found;
+}
+
+const UlType *
+ul_find_type(const char *usage_type)
+{
+	return hash_search(get_config()->types, usage_type, HASH_FIND, NULL);
+}
+
+const UlAction *
+ul_find_action(const char *action)
+{
+	return hash_search(get_config()->actions, action, HASH_FIND, NULL);
+}
+
+const UlLimit *
+ul_find_misnamed(const char *usage_type)
+{
+	UlConfig   *current = get_config();
+	size_t		length = strlen(usage_type);
+
+	for (int i = 0; i < current->nlimits; i++)
+	{
+		UlLimit    *limit = current->limits[i];
+		int			suffix;
+
+		if (strcmp(limit->limit_type, usage_type) == 0 ||
+			((size_t) ul_base_name_length(limit->limit_type, &suffix) == length &&
+			 strncmp(limit->limit_type, usage_type, length) == 0))
+			return limit;
+	}
+	return NULL;
+}
+
+const char *
+ul_effective_tier(const UlUser *user, TimestampTz at)
+{
+	const char *status = user->status;
+
+	if (!user->subscribed || status == NULL ||
+		at < user->started_at || at >= user->expires_at)
+		return ul_default_tier;
+	if (strcmp(status, "active") == 0 || strcmp(status, "trialing") == 0)
+		return user->tier;
+	if (strcmp(status, "past_due") == 0 && user->status_since != DT_NOBEGIN &&
+		at < user->status_since + ul_grace_period * USECS_PER_SEC)
+		return user->tier;
+	return ul_default_tier;
+}
+
+/* The override that counts for a limit among sorted ones, or NULL. */
+static const UlOverride *
+override_in_force(const UlOverride *overrides, int count, const char *limit_type,
+				  const char *tier, TimestampTz at)
+{
+	for (int i = 0; i < count; i++)
+	{
+		const UlOverride *override = &overrides[i];
+
+		if (override->starts_at <= at && at < override->expires_at &&
+			strcmp(override->limit_type, limit_type) == 0 &&
+			(tier == NULL || strcmp(override->tier, tier) == 0))
+			return override;
+	}
+	return NULL;
+}
+
+/* What overrides, setting and column say for a tier; false if nothing. */
+static bool
+tier_value(const UlLimit *limit, const char *tier, TimestampTz at,
+		   int64 *value, UlSource *source)
+{
+	const UlOverride *override;
+	int			column;
+
+	override = override_in_force(limit->overrides, limit->noverrides, limit->limit_type, tier, at);
+	if (override != NULL)
+	{
+		*value = override->value;
+		*source = UL_SOURCE_TIER_OVERRIDE;
+		return true;
+	}
+	if (ul_setting_override(limit->limit_type, tier, value))
+	{
+		*source = UL_SOURCE_SETTING;
+		return true;
+	}
+	column = ul_name_index(ul_tier_names, UL_NTIERS, tier);
+	if (column < 0)
+		return false;
+	*value = limit->tier_value[column];
+	*source = UL_SOURCE_CONFIG;
+	return true;
+}
+
+int64
+ul_limit_value(const UlLimit *limit, const UlUser *user, TimestampTz at, UlSource *source)
+{
+	const UlOverride *override;
+	int64		value;
+
+	override = override_in_force(user->overrides, user->noverrides, limit->limit_type, NULL, at);
+	if (override != NULL)
+	{
+		*source = UL_SOURCE_USER_OVERRIDE;
+		return override->value;
+	}
+	if (tier_value(limit, ul_effective_tier(user, at), at, &value, source) ||
+		tier_value(limit, ul_default_tier, at, &value, source))
+		return value;
+
+	/* the default tier itself has no value anywhere */
+	*source = UL_SOURCE_CONFIG;
+	return limit->tier_value[UL_TIER_FREE];
+}
+
+pg_tz *
+ul_limit_zone(const UlLimit *limit, const UlUser *user)
+{
+	return user->zone != NULL ? user->zone : limit->zone;
+}
+
+TimestampTz
+ul_last_reset(const UlUser *user, const char *usage_type, TimestampTz at)
+{
+	TimestampTz last = DT_NOBEGIN;
+
+	for (int i = 0; i < user->nresets; i++)
+		if (user->resets[i].reset_at <= at && user->resets[i].reset_at > last &&
+			strcmp(user->resets[i].usage_type, usage_type) == 0)
+			last = user->resets[i].reset_at;
+	return last;
+}
+
+bool
+ul_tier_is_known(const char *tier)
+{
+	UlConfig   *current = get_config();
+
+	if (ul_name_index(ul_tier_names, UL_NTIERS, tier) >= 0 || ul_setting_names_tier(tier))
+		return true;
+	for (int i = 0; i < current->noverrides; i++)
+		if (strcmp(current->overrides[i].tier, tier) == 0)
+			return true;
+	return false;
+}

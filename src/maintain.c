@@ -1,0 +1,269 @@
+/*-------------------------------------------------------------------------
+ *
+ * maintain.c
+ *		Work that keeps the tables tidy; no answer depends on it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "gate.h"
+#include "guc.h"
+#include "maintain.h"
+#include "store.h"
+
+#define MONTHS_AHEAD	12
+#define MONTHS_AT_ONCE	60
+#define MOVE_BATCH		10000
+
+/* Each key stays locked to the end of the transaction: a fair share of the lock table. */
+#define KEYS_AT_ONCE	200
+
+/* A month of usage_events that has no partition */
+typedef struct Month
+{
+	char		name[NAMEDATALEN];
+	char	   *start;			/* as text, in UTC */
+	char	   *end;
+} Month;
+
+typedef struct Months
+{
+	int			count;
+	Month		months[MONTHS_AT_ONCE];
+} Months;
+
+static char *
+month_start(int year, int month)
+{
+	return psprintf("%04d-%02d-01 00:00:00+00", year, month);
+}
+
+static void
+add_month(Months *months, int number)
+{
+	int			year = number / MONTHS_PER_YEAR;
+	int			month = number % MONTHS_PER_YEAR + 1;
+	Month	   *entry;
+	UlArgs		args = {0};
+	bool		missing;
+
+	/* what is out of the range that a name can hold stays in the default partition */
+	if (months->count == MONTHS_AT_ONCE || year < 1 || year > 9998)
+		return;
+	entry = &months->months[months->count];
+	snprintf(entry->name, sizeof(entry->name), "usage_events_%04d_%02d", year, month);
+	for (int i = 0; i < months->count; i++)
+		if (strcmp(months->months[i].name, entry->name) == 0)
+			return;
+	ul_arg_text(&args, entry->name);
+	(void) ul_execute_value(UL_PARTITION_EXISTS, &args, &missing);
+	if (!missing)
+		return;
+	entry->start = month_start(year, month);
+	entry->end = month == MONTHS_PER_YEAR ? month_start(year + 1, 1) : month_start(year, month + 1);
+	months->count++;
+}
+
+/* Months are counted from the year 0, in UTC. */
+static int
+month_number(TimestampTz at)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (timestamp2tm(at, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return tm.tm_year * MONTHS_PER_YEAR + tm.tm_mon - 1;
+}
+
+static void
+collect_month(const Datum *values, const bool *nulls, void *arg)
+{
+	List	  **numbers = arg;
+
+	*numbers = lappend_int(*numbers, month_number(DatumGetTimestampTz(values[0])));
+}
+
+/* Moves the month's rows out of the default partition. */
+static int64
+move_events(const Month *month)
+{
+	int64		total = 0;
+	uint64		moved;
+
+	do
+	{
+		moved = ul_execute_text(psprintf("WITH moved AS (DELETE FROM ONLY @.usage_events_default e"
+										 " WHERE e.ctid = ANY (ARRAY(SELECT d.ctid FROM ONLY @.usage_events_default d"
+										 " WHERE d.created_at >= '%s' AND d.created_at < '%s' LIMIT %d)) RETURNING e.*)"
+										 " INSERT INTO @.%s SELECT * FROM moved",
+										 month->start, month->end, MOVE_BATCH, month->name));
+		total += moved;
+	} while (moved > 0);
+	return total;
+}
+
+/*
+ * Makes the months' partitions.  A partition is made as a table of its own,
+ * filled, and attached: unlike CREATE TABLE … PARTITION OF that does not lock
+ * the parent against everybody, and the matching CHECK spares a scan.  Only
+ * the last step locks the default partition.
+ */
+static void
+create_partitions(const Months *months, UlMaintenance *done)
+{
+	int64		moved = 0;
+
+	ul_execute_text("LOCK TABLE ONLY @.usage_events IN SHARE UPDATE EXCLUSIVE MODE");
+	for (int i = 0; i < months->count; i++)
+	{
+		const Month *month = &months->months[i];
+
+		ul_execute_text(psprintf("CREATE TABLE @.%s (LIKE @.usage_events_default INCLUDING ALL,"
+								 " CONSTRAINT %s_created_at_check"
+								 " CHECK (created_at >= '%s' AND created_at < '%s'))",
+								 month->name, month->name, month->start, month->end));
+		moved += move_events(month);
+	}
+
+	ul_execute_text("LOCK TABLE ONLY @.usage_events_default IN ACCESS EXCLUSIVE MODE");
+	for (int i = 0; i < months->count; i++)
+	{
+		const Month *month = &months->months[i];
+
+		moved += move_events(month);
+		ul_execute_text(psprintf("ALTER TABLE @.usage_events ATTACH PARTITION @.%s"
+								 " FOR VALUES FROM ('%s') TO ('%s')",
+								 month->name, month->start, month->end));
+	}
+	done->partitions_created += months->count;
+	done->events_moved += moved;
+}
+
+/*
+ * The same, waiting for no lock longer than a second, since tracking queues
+ * behind us meanwhile.  What can't be had in time is undone as a whole.
+ */
+static void
+try_create_partitions(const Months *months, UlMaintenance *done)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		int			level = NewGUCNestLevel();
+
+		(void) set_config_option("lock_timeout", "1s", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+		create_partitions(months, done);
+		AtEOXact_GUC(true, level);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+			ReThrowError(error);
+		FreeErrorData(error);
+		ereport(NOTICE,
+				(errmsg("partitions of usage_events are in use and were left for the next run")));
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+}
+
+static void
+maintain_partitions(UlMaintenance *done)
+{
+	Months	   *months = palloc0(sizeof(Months));
+	List	   *numbers = NIL;
+	ListCell   *cell;
+	int			now = month_number(ul_now());
+
+	ul_execute_rows(UL_DEFAULT_MONTHS, NULL, collect_month, &numbers);
+	for (int i = 0; i <= MONTHS_AHEAD; i++)
+		add_month(months, now + i);
+	foreach(cell, numbers)
+		add_month(months, lfirst_int(cell));
+	if (months->count > 0)
+		try_create_partitions(months, done);
+}
+
+static void
+collect_key(const Datum *values, const bool *nulls, void *arg)
+{
+	List	  **keys = arg;
+
+	*keys = lappend(*keys, list_make2(TextDatumGetCString(values[0]),
+									  TextDatumGetCString(values[1])));
+}
+
+/*
+ * Adds rows of other slots to slot 0.  The key's lock keeps writers of slot 0
+ * out; a key that is in use is left.
+ */
+static void
+fold_slots(UlMaintenance *done)
+{
+	UlArgs		limit = {0};
+	List	   *keys = NIL;
+	ListCell   *cell;
+
+	/* under such a snapshot a concurrent change would be an error */
+	if (IsolationUsesXactSnapshot())
+		return;
+	ul_arg_int8(&limit, KEYS_AT_ONCE);
+	ul_execute_rows(UL_SLOTS_TO_FOLD, &limit, collect_key, &keys);
+	foreach(cell, keys)
+	{
+		List	   *key = lfirst(cell);
+		UlArgs		args = {0};
+		bool		isnull;
+
+		if (!ul_gate_try_lock(ul_gate_hash(linitial(key), lsecond(key))))
+			continue;
+		ul_arg_text(&args, linitial(key));
+		ul_arg_text(&args, lsecond(key));
+		done->rows_folded += DatumGetInt64(ul_execute_value(UL_FOLD_SLOTS, &args, &isnull));
+	}
+}
+
+static void
+forget_keys(UlMaintenance *done)
+{
+	UlArgs		args = {0};
+
+	ul_arg_time(&args, ul_now() - ul_idempotency_retention * USECS_PER_SEC);
+	done->keys_forgotten += ul_execute(UL_FORGET_KEYS, &args);
+}
+
+void
+ul_maintain(UlMaintenance *done)
+{
+	memset(done, 0, sizeof(*done));
+	maintain_partitions(done);
+	fold_slots(done);
+	forget_keys(done);
+}

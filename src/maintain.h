@@ -1,0 +1,22 @@
+/*-------------------------------------------------------------------------
+ *
+ * maintain.h
+ *		Work that keeps the tables tidy; no answer depends on it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_MAINTAIN_H
+#define UL_MAINTAIN_H
+
+typedef struct UlMaintenance
+{
+	int64		partitions_created;
+	int64		events_moved;
+	int64		rows_folded;
+	int64		keys_forgotten;
+} UlMaintenance;
+
+/* Does what is due, and counts it. */
+extern void ul_maintain(UlMaintenance *done);
+
+#endif							/* UL_MAINTAIN_H */

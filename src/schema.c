@@ -1,0 +1,181 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema.c
+ *		Where the extension's tables are in this database.
+ *
+ * Changes travel as relcache invalidations of three of our tables, one a
+ * signal: they are WAL-logged, survive PREPARE, and reach standbys.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "schema.h"
+
+static const char *const table_names[UL_NTABLES] = {
+	[UL_USAGE_LIMITS_CONFIG] = "usage_limits_config",
+	[UL_USAGE_LIMIT_OVERRIDES] = "usage_limit_overrides",
+	[UL_USAGE_TYPES] = "usage_types",
+	[UL_USAGE_ACTIONS] = "usage_actions",
+	[UL_USAGE_COUNTERS] = "usage_counters",
+	[UL_USAGE_EVENTS] = "usage_events",
+	[UL_USAGE_EVENTS_DEFAULT] = "usage_events_default",
+	[UL_USAGE_EVENTS_ID_SEQ] = "usage_events_id_seq",
+	[UL_USAGE_RESETS] = "usage_resets",
+	[UL_USAGE_IDEMPOTENCY] = "usage_idempotency",
+	[UL_USER_SUBSCRIPTIONS] = "user_subscriptions",
+	[UL_USAGE_COUNTERS_PKEY] = "usage_counters_pkey",
+	[UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX] = "usage_limit_overrides_user_id_idx",
+	[UL_USAGE_RESETS_PKEY] = "usage_resets_pkey",
+	[UL_USAGE_IDEMPOTENCY_PKEY] = "usage_idempotency_pkey",
+	[UL_USER_SUBSCRIPTIONS_USER_ID_KEY] = "user_subscriptions_user_id_key",
+};
+
+/* the table whose invalidation carries a signal */
+static const UlTable signal_table[UL_NSIGNALS] = {
+	[UL_SIGNAL_SCHEMA] = UL_USAGE_COUNTERS,
+	[UL_SIGNAL_CONFIG] = UL_USAGE_LIMITS_CONFIG,
+	[UL_SIGNAL_USERS] = UL_USER_SUBSCRIPTIONS,
+};
+
+static UlSchema schema;
+static bool schema_known = false;	/* the OIDs are right, or were */
+static uint64 schema_generation = 0;	/* when they were read */
+static uint64 generations[UL_NSIGNALS] = {1, 1, 1};
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	for (int i = 0; i < UL_NSIGNALS; i++)
+		if (relid == InvalidOid || !schema_known ||
+			relid == schema.oid[signal_table[i]])
+			generations[i]++;
+}
+
+static void
+namespace_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	generations[UL_SIGNAL_SCHEMA]++;
+}
+
+/* The extension's namespace, from its catalog row. */
+static Oid
+extension_namespace(Oid extension)
+{
+	Relation	catalog = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			result = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extension));
+	scan = systable_beginscan(catalog, ExtensionOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		result = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return result;
+}
+
+static Oid
+relation_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+static void
+read_schema(void)
+{
+	char	   *name;
+
+	schema_known = false;
+	schema.extension = get_extension_oid("usage_limits", true);
+	if (OidIsValid(schema.extension))
+		schema.namespace = extension_namespace(schema.extension);
+	if (!OidIsValid(schema.extension) || !OidIsValid(schema.namespace))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("extension \"usage_limits\" is not installed in this database")));
+
+	for (int i = 0; i < UL_NTABLES; i++)
+	{
+		schema.oid[i] = get_relname_relid(table_names[i], schema.namespace);
+		if (!OidIsValid(schema.oid[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_TABLE),
+					 errmsg("relation \"%s\" of extension \"usage_limits\" does not exist",
+							table_names[i])));
+	}
+	schema.decision_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+										   CStringGetDatum("usage_decision"),
+										   ObjectIdGetDatum(schema.namespace));
+	if (!OidIsValid(schema.decision_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("type \"usage_decision\" of extension \"usage_limits\" does not exist")));
+	schema.owner = relation_owner(schema.oid[UL_USAGE_COUNTERS]);
+
+	name = get_namespace_name(schema.namespace);
+	if (name == NULL)
+		elog(ERROR, "cache lookup failed for namespace %u", schema.namespace);
+	if (schema.quoted_name != NULL)
+		pfree(schema.quoted_name);
+	schema.quoted_name = MemoryContextStrdup(TopMemoryContext, quote_identifier(name));
+	schema_known = true;
+}
+
+const UlSchema *
+ul_schema(void)
+{
+	static bool registered = false;
+
+	if (!registered)
+	{
+		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, namespace_changed, (Datum) 0);
+		registered = true;
+	}
+	if (!schema_known || schema_generation != generations[UL_SIGNAL_SCHEMA])
+	{
+		uint64		generation = generations[UL_SIGNAL_SCHEMA];
+
+		read_schema();
+		schema_generation = generation;
+	}
+	return &schema;
+}
+
+uint64
+ul_generation(UlSignal signal)
+{
+	return generations[signal];
+}
+
+void
+ul_send_signal(UlSignal signal)
+{
+	CacheInvalidateRelcacheByRelid(ul_schema()->oid[signal_table[signal]]);
+}

@@ -1,0 +1,68 @@
+/*-------------------------------------------------------------------------
+ *
+ * schema.h
+ *		Where the extension's tables are in this database.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_SCHEMA_H
+#define UL_SCHEMA_H
+
+typedef enum UlTable
+{
+	UL_USAGE_LIMITS_CONFIG,
+	UL_USAGE_LIMIT_OVERRIDES,
+	UL_USAGE_TYPES,
+	UL_USAGE_ACTIONS,
+	UL_USAGE_COUNTERS,
+	UL_USAGE_EVENTS,
+	UL_USAGE_EVENTS_DEFAULT,
+	UL_USAGE_EVENTS_ID_SEQ,
+	UL_USAGE_RESETS,
+	UL_USAGE_IDEMPOTENCY,
+	UL_USER_SUBSCRIPTIONS,
+	/* indexes */
+	UL_USAGE_COUNTERS_PKEY,
+	UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX,
+	UL_USAGE_RESETS_PKEY,
+	UL_USAGE_IDEMPOTENCY_PKEY,
+	UL_USER_SUBSCRIPTIONS_USER_ID_KEY,
+	UL_NTABLES
+} UlTable;
+
+typedef struct UlSchema
+{
+	Oid			extension;
+	Oid			namespace;
+	Oid			owner;			/* of usage_counters: whom our SQL runs as */
+	Oid			decision_type;	/* usage_decision */
+	char	   *quoted_name;	/* the namespace, quoted where needed */
+	Oid			oid[UL_NTABLES];
+} UlSchema;
+
+/* What a change makes stale; each has a generation that counts changes. */
+typedef enum UlSignal
+{
+	UL_SIGNAL_SCHEMA,			/* the schema itself: saved plans */
+	UL_SIGNAL_CONFIG,			/* limits, tier overrides, types, actions */
+	UL_SIGNAL_USERS,			/* subscriptions, user overrides, resets */
+	UL_NSIGNALS
+} UlSignal;
+
+/*
+ * The schema, from the extension's catalog row and never from search_path.
+ * Valid until the transaction ends.  Raises an error where the extension is
+ * not installed.
+ */
+extern const UlSchema *ul_schema(void);
+
+/* The generation of what a signal covers; it rises with every change. */
+extern uint64 ul_generation(UlSignal signal);
+
+/*
+ * Tells every session, this one at its next command and the others when this
+ * transaction commits, that what a signal covers has changed.
+ */
+extern void ul_send_signal(UlSignal signal);
+
+#endif							/* UL_SCHEMA_H */

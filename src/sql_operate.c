@@ -1,0 +1,243 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_operate.c
+ *		SQL functions for whoever installs and operates.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "args.h"
+#include "compat.h"
+#include "maintain.h"
+#include "schema.h"
+#include "store.h"
+
+PG_FUNCTION_INFO_V1(usage_limits_before_install);
+PG_FUNCTION_INFO_V1(usage_limits_version);
+PG_FUNCTION_INFO_V1(usage_grant);
+PG_FUNCTION_INFO_V1(usage_revoke);
+PG_FUNCTION_INFO_V1(usage_maintain);
+
+/* Parts of usage_grant */
+#define READER	0x01
+#define APP		0x02
+#define BILLING	0x04
+#define ADMIN	0x08
+
+/* Every function that somebody may call, and the parts that need it */
+static const struct
+{
+	const char *name;
+	int			parts;
+}			functions[] = {
+	{"usage_adjust", ADMIN},
+	{"usage_check", READER | APP | ADMIN},
+	{"usage_check_action", APP | ADMIN},
+	{"usage_check_limit", READER | APP | ADMIN},
+	{"usage_consume", APP | ADMIN},
+	{"usage_consume_many", APP | ADMIN},
+	{"usage_enforce", APP | ADMIN},
+	{"usage_grant", ADMIN},
+	{"usage_install_defaults", ADMIN},
+	{"usage_limits_version", READER | APP | ADMIN},
+	{"usage_maintain", ADMIN},
+	{"usage_now", READER | APP | ADMIN},
+	{"usage_refund", ADMIN},
+	{"usage_reset", ADMIN},
+	{"usage_revoke", ADMIN},
+	{"usage_set_gauge", ADMIN},
+	{"usage_set_limit", ADMIN},
+	{"usage_set_override", BILLING | ADMIN},
+	{"usage_set_tier", BILLING | ADMIN},
+	{"usage_status", READER | APP | ADMIN},
+	{"usage_track", APP | ADMIN},
+};
+
+/* Tables that hold configuration, which the part admin may write */
+static const char *const config_tables[] = {
+	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
+	"user_subscriptions", "usage_members", "usage_alerts"
+};
+
+/* Tables and views whose names CREATE EXTENSION needs */
+static const char *const relations[] = {
+	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
+	"usage_counters", "user_usage", "usage_events", "usage_events_default",
+	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_members",
+	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log"
+};
+
+/*
+ * Called first by the install script: where a name is taken, says what to do
+ * about it before anything is made.
+ */
+Datum
+usage_limits_before_install(PG_FUNCTION_ARGS)
+{
+	List	   *path = fetch_search_path(false);
+	Oid			namespace = linitial_oid(path);
+
+	for (int i = 0; i < lengthof(relations); i++)
+		if (OidIsValid(get_relname_relid(relations[i], namespace)))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_TABLE),
+					 errmsg("relation \"%s\" already exists in schema \"%s\"",
+							relations[i], get_namespace_name(namespace)),
+					 errhint("Install into a schema of its own, CREATE EXTENSION usage_limits SCHEMA usage, and take over existing tables with usage_import.")));
+	if (strcmp(get_namespace_name(namespace), "public") == 0)
+	{
+		/* CREATE EXTENSION keeps its script's notices to itself */
+		int			level = NewGUCNestLevel();
+
+		(void) set_config_option("client_min_messages", "notice", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+		ereport(NOTICE,
+				(errmsg("usage_limits is installed into schema \"public\""),
+				 errdetail("Migration tools of ORMs may drop or report what they find there."),
+				 errhint("CREATE SCHEMA usage; CREATE EXTENSION usage_limits SCHEMA usage;")));
+		AtEOXact_GUC(true, level);
+	}
+	PG_RETURN_VOID();
+}
+
+Datum
+usage_limits_version(PG_FUNCTION_ARGS)
+{
+	TupleDesc	tupdesc;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = CStringGetTextDatum(USAGE_LIMITS_VERSION);
+	values[1] = CStringGetTextDatum(ul_extension_version());
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls));
+}
+
+/* The functions of some parts, as a list for GRANT. */
+static char *
+function_list(int parts)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < lengthof(functions); i++)
+		if (functions[i].parts & parts)
+			appendStringInfo(&list, "%s@.%s", list.len > 0 ? ", " : "", functions[i].name);
+	return list.data;
+}
+
+static char *
+config_table_list(void)
+{
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (int i = 0; i < lengthof(config_tables); i++)
+		appendStringInfo(&list, "%s@.%s", i > 0 ? ", " : "", config_tables[i]);
+	return list.data;
+}
+
+static const char *
+arg_role(FunctionCallInfo fcinfo, Oid *role)
+{
+	const char *name = ul_arg_name(fcinfo, 0, "role");
+
+	*role = get_role_oid(name, false);
+	return quote_identifier(name);
+}
+
+Datum
+usage_grant(PG_FUNCTION_ARGS)
+{
+	Oid			role_oid;
+	const char *role = arg_role(fcinfo, &role_oid);
+	const char *part = ul_arg_name(fcinfo, 1, "part");
+	const UlSchema *schema = ul_schema();
+	int			parts;
+
+	if (strcmp(part, "reader") == 0)
+		parts = READER;
+	else if (strcmp(part, "app") == 0)
+		parts = APP;
+	else if (strcmp(part, "billing") == 0)
+		parts = BILLING;
+	else if (strcmp(part, "admin") == 0)
+		parts = ADMIN;
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("part \"%s\" is not known", part),
+				 errhint("Use one of reader, app, billing, admin.")));
+	ul_prevent_read_only("usage_grant()");
+
+	if (!ul_has_schema_usage(schema->namespace, role_oid))
+		ul_execute_text(psprintf("GRANT USAGE ON SCHEMA %s TO %s", schema->quoted_name, role));
+	ul_execute_text(psprintf("GRANT USAGE ON TYPE @.usage_decision TO %s", role));
+	ul_execute_text(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s", function_list(parts), role));
+	if (parts == ADMIN)
+		ul_execute_text(psprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s",
+								 config_table_list(), role));
+	PG_RETURN_VOID();
+}
+
+Datum
+usage_revoke(PG_FUNCTION_ARGS)
+{
+	Oid			role_oid;
+	const char *role = arg_role(fcinfo, &role_oid);
+
+	ul_prevent_read_only("usage_revoke()");
+	ul_execute_text(psprintf("REVOKE ALL ON FUNCTION %s FROM %s",
+							 function_list(READER | APP | BILLING | ADMIN), role));
+	ul_execute_text(psprintf("REVOKE ALL ON TABLE %s FROM %s", config_table_list(), role));
+	ul_execute_text(psprintf("REVOKE ALL ON TYPE @.usage_decision FROM %s", role));
+	ul_execute_text(psprintf("REVOKE USAGE ON SCHEMA %s FROM %s",
+							 ul_schema()->quoted_name, role));
+	PG_RETURN_VOID();
+}
+
+Datum
+usage_maintain(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	UlMaintenance done;
+	bool		nulls[2] = {false, false};
+
+	ul_prevent_read_only("usage_maintain()");
+	InitMaterializedSRF(fcinfo, 0);
+	ul_maintain(&done);
+
+	{
+		const struct
+		{
+			const char *what;
+			int64		count;
+		}			rows[] = {
+			{"partitions created", done.partitions_created},
+			{"events moved", done.events_moved},
+			{"rows folded", done.rows_folded},
+			{"idempotency keys forgotten", done.keys_forgotten},
+		};
+
+		for (int i = 0; i < lengthof(rows); i++)
+		{
+			Datum		values[2] = {
+				CStringGetTextDatum(rows[i].what), Int64GetDatum(rows[i].count)
+			};
+
+			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+		}
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,95 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql_status.c
+ *		SQL functions that report.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+#include "utils/timestamp.h"
+
+#include "args.h"
+#include "claims.h"
+#include "guc.h"
+
+PG_FUNCTION_INFO_V1(usage_now);
+PG_FUNCTION_INFO_V1(usage_status);
+
+Datum
+usage_now(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMPTZ(ul_now());
+}
+
+/* used × 100 ÷ value, to two places; a limit of 0 is used up. */
+static Datum
+percent_used(int64 used, int64 value)
+{
+	Datum		percent;
+
+	if (value == 0)
+		return NumericGetDatum(int64_to_numeric(100));
+	percent = DirectFunctionCall2(numeric_mul, NumericGetDatum(int64_to_numeric(used)),
+								  NumericGetDatum(int64_to_numeric(100)));
+	percent = DirectFunctionCall2(numeric_div, percent, NumericGetDatum(int64_to_numeric(value)));
+	return DirectFunctionCall2(numeric_round, percent, Int32GetDatum(2));
+}
+
+Datum
+usage_status(PG_FUNCTION_ARGS)
+{
+	enum
+	{
+		LIMIT_TYPE, USAGE_TYPE, KIND, PERIOD, TIER, ALLOWED, CURRENT, LIMIT, REMAINING,
+		PERCENT_USED, RESET_AT, SOURCE, NCOLUMNS
+	};
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char *user_id = ul_arg_user_id(fcinfo, 0);
+	const UlUser *user = ul_find_user(user_id);
+	TimestampTz now = ul_now();
+	int			count;
+	UlLimit    *const *limits = ul_all_limits(&count);
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < count; i++)
+	{
+		UlLimit    *limit = limits[i];
+		Datum		values[NCOLUMNS] = {0};
+		bool		nulls[NCOLUMNS] = {0};
+		UlClaim		claim;
+		TimestampTz reset_at;
+
+		ul_init_claim(&claim, limit, user, now);
+		ul_read_claims(&claim, 1, user_id, limit->usage_type);
+		reset_at = ul_claim_resets_at(&claim);
+
+		values[LIMIT_TYPE] = CStringGetTextDatum(limit->limit_type);
+		values[USAGE_TYPE] = CStringGetTextDatum(limit->usage_type);
+		values[KIND] = CStringGetTextDatum(ul_kind_names[limit->kind]);
+		if (limit->interval != NULL)
+			values[PERIOD] = IntervalPGetDatum(limit->interval);
+		else
+			nulls[PERIOD] = true;
+		values[TIER] = CStringGetTextDatum(ul_effective_tier(user, now));
+		values[ALLOWED] = BoolGetDatum(claim.value < 0 || claim.used < claim.value);
+		values[CURRENT] = Int64GetDatum(claim.used);
+		values[LIMIT] = Int64GetDatum(claim.value);
+		if (claim.value < 0)
+			nulls[REMAINING] = nulls[PERCENT_USED] = true;
+		else
+		{
+			values[REMAINING] = Int64GetDatum(ul_claim_remaining(&claim, claim.used));
+			values[PERCENT_USED] = percent_used(claim.used, claim.value);
+		}
+		values[RESET_AT] = TimestampTzGetDatum(reset_at);
+		nulls[RESET_AT] = reset_at == DT_NOEND;
+		values[SOURCE] = CStringGetTextDatum(ul_source_names[claim.source]);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

@@ -1,0 +1,559 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.c
+ *		Every SQL text and saved plan, and the switch to the owner.
+ *
+ * In a text, "@." stands for our schema.  Other names need no qualification:
+ * while a statement is analysed and run, pg_catalog is the whole search path.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "schema.h"
+#include "store.h"
+
+typedef struct UlStatementText
+{
+	const char *text;
+	int			nargs;
+	Oid			types[UL_MAX_ARGS];
+} UlStatementText;
+
+/* in a list of parameter types: our usage_decision, whose OID is not constant */
+#define DECISION_TYPE InvalidOid
+
+#define COUNTER_COLUMNS \
+	"user_id, usage_type, bucket_start, event_subtype, slot," \
+	" amount, tokens_used, credits_used, duration_ms," \
+	" events, failed_events, cancelled_events, first_at, last_at"
+#define COUNTER_VALUES \
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+#define COUNTER_TYPES 14, {TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT8OID, \
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
+
+static const UlStatementText statements[UL_NSTATEMENTS] = {
+	[UL_ADD_TO_COUNTER] = {
+		"INSERT INTO @.usage_counters AS c (" COUNTER_COLUMNS ") " COUNTER_VALUES
+		" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET"
+		" amount = c.amount + excluded.amount,"
+		" tokens_used = c.tokens_used + excluded.tokens_used,"
+		" credits_used = c.credits_used + excluded.credits_used,"
+		" duration_ms = c.duration_ms + excluded.duration_ms,"
+		" events = c.events + excluded.events,"
+		" failed_events = c.failed_events + excluded.failed_events,"
+		" cancelled_events = c.cancelled_events + excluded.cancelled_events,"
+		" first_at = least(c.first_at, excluded.first_at),"
+		" last_at = greatest(c.last_at, excluded.last_at)",
+		COUNTER_TYPES
+	},
+	[UL_INSERT_COUNTER] = {
+		"INSERT INTO @.usage_counters (" COUNTER_COLUMNS ") " COUNTER_VALUES,
+		COUNTER_TYPES
+	},
+	[UL_INSERT_EVENT] = {
+		"INSERT INTO @.usage_events (id, user_id, event_type, event_subtype, project_id, scene_id,"
+		" tokens_used, credits_used, duration_ms, status, error_message, metadata,"
+		" created_at, amount, operation, bucket_start, refund_of)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+		17, {INT8OID, TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID,
+			INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, JSONBOID,
+		TIMESTAMPTZOID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT8OID}
+	},
+	[UL_INSERT_RESET] = {
+		"INSERT INTO @.usage_resets (user_id, usage_type, reset_at) VALUES ($1, $2, $3)",
+		3, {TEXTOID, TEXTOID, TIMESTAMPTZOID}
+	},
+	[UL_INSERT_IDEMPOTENCY] = {
+		"INSERT INTO @.usage_idempotency (user_id, key, request_digest, answer, created_at)"
+		" VALUES ($1, $2, $3, $4, $5)",
+		5, {TEXTOID, TEXTOID, BYTEAOID, DECISION_TYPE, TIMESTAMPTZOID}
+	},
+	[UL_DELETE_IDEMPOTENCY] = {
+		"DELETE FROM @.usage_idempotency WHERE user_id = $1 AND key = $2",
+		2, {TEXTOID, TEXTOID}
+	},
+	[UL_LIMIT_EXISTS] = {
+		"SELECT true FROM @.usage_limits_config c WHERE c.limit_type = $1",
+		1, {TEXTOID}
+	},
+	/* $2 to $5: the tiers' values */
+	[UL_UPDATE_LIMIT] = {
+		"UPDATE @.usage_limits_config AS c SET"
+		" free_tier_limit = coalesce($2, c.free_tier_limit),"
+		" pro_tier_limit = coalesce($3, c.pro_tier_limit),"
+		" team_tier_limit = coalesce($4, c.team_tier_limit),"
+		" enterprise_tier_limit = coalesce($5, c.enterprise_tier_limit),"
+		" usage_type = coalesce($6, c.usage_type),"
+		" event_subtype = coalesce($7, c.event_subtype),"
+		" measure = coalesce($8, c.measure),"
+		" kind = coalesce($9, c.kind),"
+		" period = CASE WHEN $11 = 'none' THEN $10 ELSE coalesce($10, c.period) END,"
+		" alignment = coalesce($11, CASE WHEN c.alignment = 'none' AND $10 IS NOT NULL THEN 'calendar' END, c.alignment),"
+		" time_zone = coalesce($12, c.time_zone),"
+		" burst = coalesce($13, c.burst),"
+		" durability = coalesce($14, c.durability),"
+		" enforcement = coalesce($15, c.enforcement),"
+		" description = coalesce($16, c.description)"
+		" WHERE c.limit_type = $1 RETURNING c",
+		16, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+			INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+	},
+	[UL_INSERT_LIMIT] = {
+		"INSERT INTO @.usage_limits_config AS c (limit_type, free_tier_limit, pro_tier_limit,"
+		" team_tier_limit, enterprise_tier_limit, usage_type, event_subtype, measure, kind,"
+		" period, alignment, time_zone, burst, durability, enforcement, description)"
+		" VALUES ($1, coalesce($2, 0), coalesce($3, -1), coalesce($4, -1), coalesce($5, -1),"
+		" $6, $7, coalesce($8, 'amount'), $9, $10, $11, coalesce($12, 'UTC'), $13,"
+		" coalesce($14, 'durable'), coalesce($15, 'hard'), $16)"
+		" ON CONFLICT (limit_type) DO NOTHING RETURNING c",
+		16, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
+			INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+	},
+	/* a limit of the type whose durability is another than $2 */
+	[UL_CHECK_DURABILITY] = {
+		"SELECT c.limit_type FROM @.usage_limits_config c"
+		" WHERE c.usage_type = $1 AND c.durability <> $2 AND c.kind = ANY ('{counter,gauge}'::text[])"
+		" LIMIT 1",
+		2, {TEXTOID, TEXTOID}
+	},
+	[UL_SET_TYPE_DURABILITY] = {
+		"UPDATE @.usage_limits_config AS c SET durability = $2"
+		" WHERE c.usage_type = (SELECT l.usage_type FROM @.usage_limits_config l WHERE l.limit_type = $1)"
+		" AND c.kind = ANY ('{counter,gauge}'::text[]) AND c.durability <> $2",
+		2, {TEXTOID, TEXTOID}
+	},
+	[UL_UPDATE_TIER_OVERRIDE] = {
+		"UPDATE @.usage_limit_overrides AS o SET limit_value = $3"
+		" WHERE o.limit_type = $1 AND o.tier = $2 AND o.starts_at IS NULL AND o.expires_at IS NULL",
+		3, {TEXTOID, TEXTOID, INT8OID}
+	},
+	[UL_INSERT_OVERRIDE] = {
+		"INSERT INTO @.usage_limit_overrides AS o (limit_type, limit_value, user_id, tier, starts_at, expires_at, reason)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING o",
+		7, {TEXTOID, INT8OID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID}
+	},
+	[UL_SET_TIER] = {
+		"INSERT INTO @.user_subscriptions AS s (user_id, tier, status, started_at, expires_at, time_zone,"
+		" anchor_at, stripe_customer_id, stripe_subscription_id, metadata, event_at)"
+		" VALUES ($1, $2, $3, coalesce($4, @.usage_now()), $5, $6, $7, $8, $9, $10, $11)"
+		" ON CONFLICT (user_id) DO UPDATE SET tier = excluded.tier, status = excluded.status,"
+		" started_at = coalesce($4, s.started_at), expires_at = coalesce($5, s.expires_at),"
+		" time_zone = coalesce($6, s.time_zone), anchor_at = coalesce($7, s.anchor_at),"
+		" stripe_customer_id = coalesce($8, s.stripe_customer_id),"
+		" stripe_subscription_id = coalesce($9, s.stripe_subscription_id),"
+		" metadata = coalesce($10, s.metadata), event_at = coalesce($11, s.event_at)"
+		" WHERE $11 IS NULL OR s.event_at IS NULL OR $11 >= s.event_at"
+		" RETURNING s",
+		11, {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID,
+		TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID}
+	},
+	[UL_GET_SUBSCRIPTION] = {
+		"SELECT s FROM @.user_subscriptions s WHERE s.user_id = $1",
+		1, {TEXTOID}
+	},
+	[UL_DEFAULT_LIMITS] = {
+		"INSERT INTO @.usage_limits_config (limit_type, free_tier_limit, pro_tier_limit, description) VALUES"
+		" ('prompts_daily', 10, 100, 'AI generation prompts per day'),"
+		" ('exports_daily', 3, 20, 'Video exports per day'),"
+		" ('exports_monthly', 10, 200, 'Video exports per month'),"
+		" ('projects_total', 5, -1, 'Total projects allowed'),"
+		" ('storage_mb', 500, 10000, 'Storage limit in MB'),"
+		" ('concurrent_renders', 1, 3, 'Simultaneous video renders'),"
+		" ('api_calls_hourly', 60, 600, 'API calls per hour'),"
+		" ('web_agent_daily', 5, 50, 'Web agent searches per day')"
+		" ON CONFLICT (limit_type) DO NOTHING",
+		0, {0}
+	},
+	[UL_DEFAULT_ACTIONS] = {
+		"INSERT INTO @.usage_actions (action, usage_type) VALUES"
+		" ('generate_scene', 'prompt'), ('export_video', 'export'), ('create_project', 'project_create'),"
+		" ('web_search', 'web_agent'), ('api_call', 'api_call')"
+		" ON CONFLICT (action) DO NOTHING",
+		0, {0}
+	},
+	/* the row types of $4 and $5 differ from table to table: see ul_log_change */
+	[UL_LOG_CHANGE] = {
+		"INSERT INTO @.usage_config_log (changed_by, table_name, operation, old_row, new_row)"
+		" VALUES ($1, $2, $3, to_jsonb($4), CASE WHEN $6 THEN to_jsonb($5) END)",
+		6, {TEXTOID, TEXTOID, TEXTOID, RECORDOID, RECORDOID, BOOLOID}
+	},
+	/* first instants of the months that have rows in the default partition */
+	[UL_DEFAULT_MONTHS] = {
+		"SELECT DISTINCT date_trunc('month', e.created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'"
+		" FROM ONLY @.usage_events_default e WHERE isfinite(e.created_at) ORDER BY 1",
+		0, {0}
+	},
+	[UL_PARTITION_EXISTS] = {
+		"SELECT true FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+		" WHERE i.inhparent = '@.usage_events'::regclass AND c.relname = $1",
+		1, {TEXTOID}
+	},
+	[UL_SLOTS_TO_FOLD] = {
+		"SELECT c.user_id, c.usage_type FROM @.usage_counters c"
+		" WHERE c.slot <> 0 GROUP BY c.user_id, c.usage_type ORDER BY count(*) DESC, 1, 2 LIMIT $1",
+		1, {INT8OID}
+	},
+	[UL_FOLD_SLOTS] = {
+		"WITH gone AS (DELETE FROM @.usage_counters c WHERE c.user_id = $1 AND c.usage_type = $2"
+		" AND c.slot <> 0 RETURNING c.*),"
+		" sums AS (SELECT g.user_id, g.usage_type, g.bucket_start, g.event_subtype, 0::int8 AS slot,"
+		" sum(g.amount)::int8 AS amount, sum(g.tokens_used)::int8 AS tokens_used,"
+		" sum(g.credits_used)::int8 AS credits_used, sum(g.duration_ms)::int8 AS duration_ms,"
+		" sum(g.events)::int8 AS events, sum(g.failed_events)::int8 AS failed_events,"
+		" sum(g.cancelled_events)::int8 AS cancelled_events, min(g.first_at) AS first_at, max(g.last_at) AS last_at"
+		" FROM gone g GROUP BY g.user_id, g.usage_type, g.bucket_start, g.event_subtype),"
+		" kept AS (INSERT INTO @.usage_counters AS c (" COUNTER_COLUMNS ") SELECT " COUNTER_COLUMNS " FROM sums"
+		" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET"
+		" amount = c.amount + excluded.amount,"
+		" tokens_used = c.tokens_used + excluded.tokens_used,"
+		" credits_used = c.credits_used + excluded.credits_used,"
+		" duration_ms = c.duration_ms + excluded.duration_ms,"
+		" events = c.events + excluded.events,"
+		" failed_events = c.failed_events + excluded.failed_events,"
+		" cancelled_events = c.cancelled_events + excluded.cancelled_events,"
+		" first_at = least(c.first_at, excluded.first_at),"
+		" last_at = greatest(c.last_at, excluded.last_at))"
+		" SELECT count(*) FROM gone",
+		2, {TEXTOID, TEXTOID}
+	},
+	[UL_FORGET_KEYS] = {
+		"DELETE FROM @.usage_idempotency i WHERE i.created_at < $1",
+		1, {TIMESTAMPTZOID}
+	},
+	[UL_EXTENSION_VERSION] = {
+		"SELECT e.extversion FROM pg_extension e WHERE e.extname = 'usage_limits'",
+		0, {0}
+	},
+};
+
+static SPIPlanPtr plans[UL_NSTATEMENTS];
+static uint64 plans_generation = 0; /* of the schema that they name */
+
+/* What is to be put back after a statement */
+typedef struct UlStoreState
+{
+	Oid			user;
+	int			security_context;
+	int			path_level;
+	bool		snapshot_pushed;
+} UlStoreState;
+
+/* From here to store_end we are the owner, in pg_catalog, with SPI connected. */
+static void
+store_begin(UlStoreState *state)
+{
+	const UlSchema *schema = ul_schema();
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	GetUserIdAndSecContext(&state->user, &state->security_context);
+	SetUserIdAndSecContext(schema->owner,
+						   state->security_context | SECURITY_LOCAL_USERID_CHANGE);
+	state->path_level = ul_push_search_path();
+
+	/* there is none any more when a transaction commits */
+	state->snapshot_pushed = !ActiveSnapshotSet();
+	if (state->snapshot_pushed)
+		PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+store_end(const UlStoreState *state)
+{
+	if (state->snapshot_pushed)
+		PopActiveSnapshot();
+	/* what was written is seen by what follows, also in the same statement */
+	CommandCounterIncrement();
+	ul_pop_search_path(state->path_level);
+	SetUserIdAndSecContext(state->user, state->security_context);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}
+
+/* The text with our schema's name in place of each "@". */
+static char *
+expand(const char *text)
+{
+	const char *name = ul_schema()->quoted_name;
+	StringInfoData result;
+
+	initStringInfo(&result);
+	for (const char *p = text; *p; p++)
+	{
+		if (p[0] == '@' && p[1] == '.')
+			appendStringInfoString(&result, name);
+		else
+			appendStringInfoChar(&result, *p);
+	}
+	return result.data;
+}
+
+static SPIPlanPtr
+prepare(const char *text, int nargs, const Oid *types)
+{
+	SPIPlanPtr	plan = SPI_prepare(expand(text), nargs, unconstify(Oid *, types));
+
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare returned %s for \"%s\"",
+			 SPI_result_code_string(SPI_result), text);
+	return plan;
+}
+
+static void
+forget_plans(void)
+{
+	for (int i = 0; i < UL_NSTATEMENTS; i++)
+	{
+		if (plans[i] != NULL)
+			SPI_freeplan(plans[i]);
+		plans[i] = NULL;
+	}
+}
+
+static SPIPlanPtr
+saved_plan(UlStatement statement)
+{
+	const UlStatementText *text = &statements[statement];
+	Oid			types[UL_MAX_ARGS];
+	SPIPlanPtr	plan;
+
+	if (plans_generation != ul_generation(UL_SIGNAL_SCHEMA))
+	{
+		forget_plans();
+		plans_generation = ul_generation(UL_SIGNAL_SCHEMA);
+	}
+	if (plans[statement] != NULL)
+		return plans[statement];
+
+	for (int i = 0; i < text->nargs; i++)
+		types[i] = text->types[i] == DECISION_TYPE ? ul_schema()->decision_type : text->types[i];
+	plan = prepare(text->text, text->nargs, types);
+	if (SPI_keepplan(plan) != 0)
+		elog(ERROR, "SPI_keepplan failed");
+	plans[statement] = plan;
+	return plan;
+}
+
+static void
+run_plan(SPIPlanPtr plan, const UlArgs *args)
+{
+	Datum	   *values = args == NULL ? NULL : ((UlArgs *) args)->value;
+	const char *nulls = args == NULL ? NULL : args->null;
+	int			result = SPI_execute_plan(plan, values, nulls, false, 0);
+
+	if (result < 0)
+		elog(ERROR, "SPI_execute_plan returned %s", SPI_result_code_string(result));
+}
+
+void
+ul_arg_datum(UlArgs *args, Datum value, bool isnull)
+{
+	Assert(args->count < UL_MAX_ARGS);
+	args->value[args->count] = value;
+	args->null[args->count] = isnull ? 'n' : ' ';
+	args->count++;
+}
+
+void
+ul_arg_text(UlArgs *args, const char *value)
+{
+	ul_arg_datum(args, value == NULL ? (Datum) 0 : CStringGetTextDatum(value), value == NULL);
+}
+
+void
+ul_arg_int8(UlArgs *args, int64 value)
+{
+	ul_arg_datum(args, Int64GetDatum(value), false);
+}
+
+void
+ul_arg_time(UlArgs *args, TimestampTz value)
+{
+	ul_arg_datum(args, TimestampTzGetDatum(value), false);
+}
+
+uint64
+ul_execute(UlStatement statement, const UlArgs *args)
+{
+	UlStoreState state;
+	uint64		processed;
+
+	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	store_begin(&state);
+	run_plan(saved_plan(statement), args);
+	processed = SPI_processed;
+	store_end(&state);
+	return processed;
+}
+
+Datum
+ul_execute_value(UlStatement statement, const UlArgs *args, bool *isnull)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	UlStoreState state;
+	Datum		value = (Datum) 0;
+
+	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	*isnull = true;
+	store_begin(&state);
+	run_plan(saved_plan(statement), args);
+	if (SPI_processed > 0)
+	{
+		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, isnull);
+		if (!*isnull)
+		{
+			Oid			type = SPI_gettypeid(SPI_tuptable->tupdesc, 1);
+			MemoryContext inner = MemoryContextSwitchTo(caller);
+
+			value = datumCopy(value, get_typbyval(type), get_typlen(type));
+			MemoryContextSwitchTo(inner);
+		}
+	}
+	store_end(&state);
+	return value;
+}
+
+void
+ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRow row, void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	UlStoreState state;
+
+	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	store_begin(&state);
+	run_plan(saved_plan(statement), args);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		TupleDesc	tupdesc = SPI_tuptable->tupdesc;
+		Datum	   *values = palloc(tupdesc->natts * sizeof(Datum));
+		bool	   *nulls = palloc(tupdesc->natts * sizeof(bool));
+		MemoryContext inner;
+
+		heap_deform_tuple(SPI_tuptable->vals[i], tupdesc, values, nulls);
+		inner = MemoryContextSwitchTo(caller);
+		row(values, nulls, arg);
+		MemoryContextSwitchTo(inner);
+	}
+	store_end(&state);
+}
+
+uint64
+ul_execute_text(const char *text)
+{
+	UlStoreState state;
+	uint64		processed;
+	int			result;
+
+	store_begin(&state);
+	result = SPI_execute(expand(text), false, 0);
+	if (result < 0)
+		elog(ERROR, "SPI_execute returned %s", SPI_result_code_string(result));
+	processed = SPI_processed;
+	store_end(&state);
+	return processed;
+}
+
+char *
+ul_extension_version(void)
+{
+	bool		isnull;
+	Datum		version = ul_execute_value(UL_EXTENSION_VERSION, NULL, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(version);
+}
+
+void
+ul_log_change(const char *table, const char *operation, Oid rowtype,
+			  Datum old_row, Datum new_row, bool has_new_row)
+{
+	UlStoreState state;
+	UlArgs		args = {0};
+	Oid			types[6];
+
+	memcpy(types, statements[UL_LOG_CHANGE].types, sizeof(types));
+	types[3] = types[4] = rowtype;
+	ul_arg_text(&args, GetUserNameFromId(GetOuterUserId(), true));
+	ul_arg_text(&args, table);
+	ul_arg_text(&args, operation);
+	ul_arg_datum(&args, old_row, false);
+	ul_arg_datum(&args, new_row, !has_new_row);
+	ul_arg_datum(&args, BoolGetDatum(has_new_row), false);
+
+	store_begin(&state);
+	run_plan(prepare(statements[UL_LOG_CHANGE].text, 6, types), &args);
+	store_end(&state);
+}
+
+void
+ul_write_counter(const UlCounterRow *row)
+{
+	UlArgs		args = {0};
+	const int64 *amounts = (const int64 *) &row->amounts;
+
+	ul_arg_text(&args, row->user_id);
+	ul_arg_text(&args, row->usage_type);
+	ul_arg_time(&args, row->bucket_start);
+	ul_arg_text(&args, row->event_subtype);
+	ul_arg_int8(&args, row->slot);
+	for (size_t i = 0; i < UL_NAMOUNTS; i++)
+		ul_arg_int8(&args, amounts[i]);
+	ul_arg_time(&args, row->first_at);
+	ul_arg_time(&args, row->last_at);
+	ul_execute(row->slot == 0 ? UL_ADD_TO_COUNTER : UL_INSERT_COUNTER, &args);
+}
+
+static void
+arg_int8_or_null(UlArgs *args, const int64 *value)
+{
+	ul_arg_datum(args, value == NULL ? (Datum) 0 : Int64GetDatum(*value), value == NULL);
+}
+
+static void
+arg_pointer(UlArgs *args, const void *value)
+{
+	ul_arg_datum(args, PointerGetDatum(value), value == NULL);
+}
+
+int64
+ul_write_event(const UlEventRow *row)
+{
+	UlArgs		args = {0};
+	int64		id = nextval_internal(ul_schema()->oid[UL_USAGE_EVENTS_ID_SEQ], false);
+
+	ul_arg_int8(&args, id);
+	ul_arg_text(&args, row->user_id);
+	ul_arg_text(&args, row->event_type);
+	ul_arg_text(&args, row->event_subtype);
+	arg_pointer(&args, row->project_id);
+	arg_pointer(&args, row->scene_id);
+	arg_int8_or_null(&args, row->tokens_used);
+	arg_int8_or_null(&args, row->credits_used);
+	arg_int8_or_null(&args, row->duration_ms);
+	ul_arg_text(&args, row->status);
+	ul_arg_text(&args, row->error_message);
+	arg_pointer(&args, row->metadata);
+	ul_arg_time(&args, row->created_at);
+	ul_arg_int8(&args, row->amount);
+	ul_arg_text(&args, row->operation);
+	arg_int8_or_null(&args, row->bucket_start);
+	arg_int8_or_null(&args, row->refund_of);
+	ul_execute(UL_INSERT_EVENT, &args);
+	return id;
+}

@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * store.h
+ *		Writing our tables, and everything else that goes through SQL.
+ *
+ * All of it runs as the owner of usage_counters with pg_catalog alone in the
+ * search path.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_STORE_H
+#define UL_STORE_H
+
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+#include "amounts.h"
+
+/* A statement's number of parameters at most */
+#define UL_MAX_ARGS 20
+
+typedef struct UlArgs
+{
+	int			count;
+	Datum		value[UL_MAX_ARGS];
+	char		null[UL_MAX_ARGS];	/* 'n' or ' ', as SPI wants it */
+} UlArgs;
+
+typedef enum UlStatement
+{
+	UL_ADD_TO_COUNTER,
+	UL_INSERT_COUNTER,
+	UL_INSERT_EVENT,
+	UL_INSERT_RESET,
+	UL_INSERT_IDEMPOTENCY,
+	UL_DELETE_IDEMPOTENCY,
+	UL_LIMIT_EXISTS,
+	UL_UPDATE_LIMIT,
+	UL_INSERT_LIMIT,
+	UL_CHECK_DURABILITY,
+	UL_SET_TYPE_DURABILITY,
+	UL_UPDATE_TIER_OVERRIDE,
+	UL_INSERT_OVERRIDE,
+	UL_SET_TIER,
+	UL_GET_SUBSCRIPTION,
+	UL_DEFAULT_LIMITS,
+	UL_DEFAULT_ACTIONS,
+	UL_LOG_CHANGE,
+	UL_DEFAULT_MONTHS,
+	UL_PARTITION_EXISTS,
+	UL_SLOTS_TO_FOLD,
+	UL_FOLD_SLOTS,
+	UL_FORGET_KEYS,
+	UL_EXTENSION_VERSION,
+	UL_NSTATEMENTS
+} UlStatement;
+
+/* Append a parameter; a NULL pointer is null. */
+extern void ul_arg_text(UlArgs *args, const char *value);
+extern void ul_arg_int8(UlArgs *args, int64 value);
+extern void ul_arg_time(UlArgs *args, TimestampTz value);
+extern void ul_arg_datum(UlArgs *args, Datum value, bool isnull);
+
+/* Runs a statement; returns how many rows it processed. */
+extern uint64 ul_execute(UlStatement statement, const UlArgs *args);
+
+/* Runs a statement; its first row's first column, copied, or null for no row. */
+extern Datum ul_execute_value(UlStatement statement, const UlArgs *args, bool *isnull);
+
+/* Runs a statement; calls "row" for each row's columns. */
+typedef void (*UlStoreRow) (const Datum *values, const bool *nulls, void *arg);
+extern void ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRow row, void *arg);
+
+/*
+ * Runs a statement that is put together; "@." stands before a name of ours.
+ * Returns how many rows it processed.
+ */
+extern uint64 ul_execute_text(const char *text);
+
+/* The version of the extension's SQL objects. */
+extern char *ul_extension_version(void);
+
+/* Writes usage_config_log for a change of a row of the given row type. */
+extern void ul_log_change(const char *table, const char *operation, Oid rowtype,
+						  Datum old_row, Datum new_row, bool has_new_row);
+
+/* A row of usage_counters that is to be added to, or with another slot than 0, made. */
+typedef struct UlCounterRow
+{
+	const char *user_id;
+	const char *usage_type;
+	TimestampTz bucket_start;
+	const char *event_subtype;	/* "" for none */
+	int64		slot;
+	UlAmounts	amounts;
+	TimestampTz first_at;
+	TimestampTz last_at;
+} UlCounterRow;
+
+/*
+ * Adds to the row, or makes it.  Slot 0 is added to and must not be written
+ * by anyone else meanwhile; any other slot is new and waits for nobody.
+ */
+extern void ul_write_counter(const UlCounterRow *row);
+
+/* A row of usage_events; pointers may be NULL. */
+typedef struct UlEventRow
+{
+	const char *user_id;
+	const char *event_type;
+	const char *event_subtype;
+	const pg_uuid_t *project_id;
+	const pg_uuid_t *scene_id;
+	const int64 *tokens_used;
+	const int64 *credits_used;
+	const int64 *duration_ms;
+	const char *status;
+	const char *error_message;
+	const Jsonb *metadata;
+	TimestampTz created_at;
+	int64		amount;
+	const char *operation;
+	const TimestampTz *bucket_start;
+	const int64 *refund_of;
+} UlEventRow;
+
+/* Inserts an event; returns its id. */
+extern int64 ul_write_event(const UlEventRow *row);
+
+#endif							/* UL_STORE_H */

@@ -1,0 +1,135 @@
+/*-------------------------------------------------------------------------
+ *
+ * tables.h
+ *		Column numbers of our tables, in the order of sql/parts.
+ *
+ * Columns are only ever added at the end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_TABLES_H
+#define UL_TABLES_H
+
+enum
+{
+	Anum_config_id = 1,
+	Anum_config_limit_type,
+	Anum_config_free_tier_limit,
+	Anum_config_pro_tier_limit,
+	Anum_config_team_tier_limit,
+	Anum_config_description,
+	Anum_config_is_active,
+	Anum_config_created_at,
+	Anum_config_updated_at,
+	Anum_config_enterprise_tier_limit,
+	Anum_config_usage_type,
+	Anum_config_event_subtype,
+	Anum_config_measure,
+	Anum_config_kind,
+	Anum_config_period,
+	Anum_config_alignment,
+	Anum_config_time_zone,
+	Anum_config_burst,
+	Anum_config_durability,
+	Anum_config_enforcement
+};
+
+enum
+{
+	Anum_override_id = 1,
+	Anum_override_limit_type,
+	Anum_override_tier,
+	Anum_override_user_id,
+	Anum_override_limit_value,
+	Anum_override_starts_at,
+	Anum_override_expires_at
+};
+
+enum
+{
+	Anum_type_usage_type = 1,
+	Anum_type_log_events,
+	Anum_type_unit,
+	Anum_type_description,
+	Anum_type_retention,
+	Anum_type_created_at,
+	Anum_type_updated_at
+};
+
+enum
+{
+	Anum_action_action = 1,
+	Anum_action_usage_type,
+	Anum_action_amount
+};
+
+enum
+{
+	Anum_subscription_id = 1,
+	Anum_subscription_user_id,
+	Anum_subscription_tier,
+	Anum_subscription_stripe_customer_id,
+	Anum_subscription_stripe_subscription_id,
+	Anum_subscription_status,
+	Anum_subscription_started_at,
+	Anum_subscription_expires_at,
+	Anum_subscription_metadata,
+	Anum_subscription_created_at,
+	Anum_subscription_updated_at,
+	Anum_subscription_time_zone,
+	Anum_subscription_anchor_at,
+	Anum_subscription_status_since,
+	Anum_subscription_event_at
+};
+
+enum
+{
+	Anum_counter_user_id = 1,
+	Anum_counter_usage_type,
+	Anum_counter_bucket_start,
+	Anum_counter_event_subtype,
+	Anum_counter_slot,
+	Anum_counter_amount,		/* the measures, in the order of UlMeasure */
+	Anum_counter_tokens_used,
+	Anum_counter_credits_used,
+	Anum_counter_duration_ms
+};
+
+enum
+{
+	Anum_event_id = 1,
+	Anum_event_user_id,
+	Anum_event_event_type,
+	Anum_event_event_subtype,
+	Anum_event_project_id,
+	Anum_event_scene_id,
+	Anum_event_tokens_used,
+	Anum_event_credits_used,
+	Anum_event_duration_ms,
+	Anum_event_status,
+	Anum_event_error_message,
+	Anum_event_metadata,
+	Anum_event_created_at,
+	Anum_event_amount,
+	Anum_event_operation,
+	Anum_event_bucket_start,
+	Anum_event_refund_of
+};
+
+enum
+{
+	Anum_reset_user_id = 1,
+	Anum_reset_usage_type,
+	Anum_reset_reset_at
+};
+
+enum
+{
+	Anum_idempotency_user_id = 1,
+	Anum_idempotency_key,
+	Anum_idempotency_request_digest,
+	Anum_idempotency_answer,
+	Anum_idempotency_created_at
+};
+
+#endif							/* UL_TABLES_H */

@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * usage_limits.c
+ *		Loading the library.
+ *
+ * No hook is installed, and a session that never calls us registers nothing
+ * but the settings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "compat.h"
+#include "guc.h"
+
+UL_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	ul_guc_init();
+}

@@ -1,0 +1,283 @@
+/*-------------------------------------------------------------------------
+ *
+ * window.c
+ *		Time arithmetic of limits: pure functions of their arguments.
+ *
+ * A calendar window of a day or more starts at the first instant at which
+ * the zone's clock reads the boundary or later.  Where a clock is set back
+ * over a boundary, the repeated stretch belongs to the window that had begun.
+ * That makes the windows a partition of time in every zone, with days of 23,
+ * 24 and 25 hours, skipped midnights and skipped days.
+ *
+ * Windows of an hour or a minute are cut where the zone's offset changes, so
+ * that an hour that the clock shows twice is two windows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/datetime.h"
+#include "utils/timestamp.h"
+
+#include "window.h"
+
+#define SUB_BUCKETS			60
+#define MIN_SUB_BUCKET		(6 * USECS_PER_SEC)
+
+static int64
+floor_to(int64 value, int64 unit)
+{
+	int64		rest = value % unit;
+
+	return value - (rest < 0 ? rest + unit : rest);
+}
+
+/* The zone's offset from UTC at an instant, in microseconds, east positive. */
+static int64
+utc_offset(TimestampTz at, pg_tz *tz)
+{
+	pg_time_t	seconds = timestamptz_to_time_t(floor_to(at, USECS_PER_SEC));
+	struct pg_tm *tm = pg_localtime(&seconds, tz);
+
+	return tm == NULL ? 0 : tm->tm_gmtoff * USECS_PER_SEC;
+}
+
+/*
+ * The next instant after "at" at which the zone's offset changes, with the
+ * offset from then on; false if there is none.
+ */
+static bool
+next_offset_change(TimestampTz at, pg_tz *tz, TimestampTz *change, int64 *offset)
+{
+	pg_time_t	seconds = timestamptz_to_time_t(floor_to(at, USECS_PER_SEC));
+	pg_time_t	boundary;
+	long int	before_offset;
+	long int	after_offset;
+	int			before_isdst;
+	int			after_isdst;
+
+	while (pg_next_dst_boundary(&seconds, &before_offset, &before_isdst,
+								&boundary, &after_offset, &after_isdst, tz) == 1)
+	{
+		if (before_offset != after_offset)
+		{
+			*change = time_t_to_timestamptz(boundary);
+			*offset = after_offset * USECS_PER_SEC;
+			return true;
+		}
+		seconds = boundary;
+	}
+	return false;
+}
+
+/* The first instant at which the zone's clock reads "local" or later. */
+static TimestampTz
+first_instant_of(Timestamp local, pg_tz *tz)
+{
+	/* no zone is a day away from UTC */
+	TimestampTz segment = local - USECS_PER_DAY;
+	int64		offset = utc_offset(segment, tz);
+
+	for (;;)
+	{
+		TimestampTz candidate = local - offset;
+		TimestampTz change;
+		int64		next_offset;
+
+		if (!next_offset_change(segment, tz, &change, &next_offset) || candidate < change)
+			return candidate;
+		if (change + next_offset >= local)
+			return change;		/* the clock jumps over the boundary */
+		segment = change;
+		offset = next_offset;
+	}
+}
+
+/* Start of the unit that holds a local time, "steps" units on. */
+static Timestamp
+local_boundary(Timestamp local, UlUnit unit, int steps)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			day;
+	Timestamp	result;
+
+	if (timestamp2tm(local, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	switch (unit)
+	{
+		case UL_UNIT_WEEK:
+			day = date2j(tm.tm_year, tm.tm_mon, tm.tm_mday);
+			day += 7 * steps - (j2day(day) + 6) % 7;
+			j2date(day, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
+			break;
+		case UL_UNIT_MONTH:
+			steps += tm.tm_year * MONTHS_PER_YEAR + tm.tm_mon - 1;
+			tm.tm_year = steps / MONTHS_PER_YEAR;
+			tm.tm_mon = steps % MONTHS_PER_YEAR + 1;
+			tm.tm_mday = 1;
+			break;
+		case UL_UNIT_YEAR:
+			tm.tm_year += steps;
+			tm.tm_mon = 1;
+			tm.tm_mday = 1;
+			break;
+		default:
+			day = date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) + steps;
+			j2date(day, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
+			break;
+	}
+	tm.tm_hour = 0;
+	tm.tm_min = 0;
+	tm.tm_sec = 0;
+	if (tm2timestamp(&tm, 0, NULL, &result) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return result;
+}
+
+/* Windows of a day or more. */
+static UlWindow
+date_window(UlUnit unit, pg_tz *tz, TimestampTz at)
+{
+	Timestamp	local = at + utc_offset(at, tz);
+	UlWindow	window;
+	int			steps = 0;
+
+	window.start = first_instant_of(local_boundary(local, unit, 0), tz);
+	window.end = first_instant_of(local_boundary(local, unit, 1), tz);
+
+	/* a clock set back over the boundary shows the former date again */
+	while (at >= window.end)
+	{
+		steps++;
+		window.start = window.end;
+		window.end = first_instant_of(local_boundary(local, unit, steps + 1), tz);
+	}
+	return window;
+}
+
+/* Windows of an hour or a minute. */
+static UlWindow
+clock_window(int64 length, pg_tz *tz, TimestampTz at)
+{
+	int64		offset = utc_offset(at, tz);
+	TimestampTz change;
+	int64		next_offset;
+	UlWindow	window;
+
+	window.start = floor_to(at + offset, length) - offset;
+	window.end = window.start + length;
+
+	/* an offset change within [start, at] starts the window anew */
+	for (TimestampTz from = window.start - 1;
+		 next_offset_change(from, tz, &change, &next_offset) && change < window.end;
+		 from = change)
+	{
+		if (change > at)
+		{
+			window.end = change;
+			break;
+		}
+		window.start = change;
+	}
+	return window;
+}
+
+const char *
+ul_period_init(UlPeriod *period, UlAlignment alignment, const Interval *interval)
+{
+	static const struct
+	{
+		Interval	interval;
+		UlUnit		unit;
+	}			units[] = {
+		{{USECS_PER_MINUTE, 0, 0}, UL_UNIT_MINUTE},
+		{{USECS_PER_HOUR, 0, 0}, UL_UNIT_HOUR},
+		{{0, 1, 0}, UL_UNIT_DAY},
+		{{0, 7, 0}, UL_UNIT_WEEK},
+		{{0, 0, 1}, UL_UNIT_MONTH},
+		{{0, 0, 12}, UL_UNIT_YEAR},
+		{{USECS_PER_DAY, 0, 0}, UL_UNIT_DAY}
+	};
+
+	memset(period, 0, sizeof(*period));
+	period->alignment = alignment;
+
+	if (alignment == UL_ALIGN_NONE)
+		return interval == NULL ? NULL : "A lifetime has no period.";
+	if (interval == NULL)
+		return "A window needs a period.";
+
+	if (alignment == UL_ALIGN_CALENDAR)
+	{
+		for (size_t i = 0; i < lengthof(units); i++)
+		{
+			if (interval->time == units[i].interval.time &&
+				interval->day == units[i].interval.day &&
+				interval->month == units[i].interval.month)
+			{
+				period->unit = units[i].unit;
+				return NULL;
+			}
+		}
+		return "A calendar window is 1 minute, 1 hour, 1 day, 7 days, 1 month or 1 year long.";
+	}
+
+	/* a month is 30 days; nothing longer than 100 years can overflow */
+	if (interval->month < 0 || interval->day < 0 || interval->time < 0 ||
+		interval->month > 100 * MONTHS_PER_YEAR || interval->day > 100 * DAYS_PER_YEAR ||
+		interval->time > 100 * (int64) DAYS_PER_YEAR * USECS_PER_DAY)
+		return "A sliding window is between 6 seconds and 100 years long.";
+	period->length = interval->time +
+		(interval->day + (int64) interval->month * DAYS_PER_MONTH) * USECS_PER_DAY;
+	if (period->length < MIN_SUB_BUCKET)
+		return "A sliding window is between 6 seconds and 100 years long.";
+	period->sub_bucket = Max(period->length / SUB_BUCKETS, MIN_SUB_BUCKET);
+	return NULL;
+}
+
+UlWindow
+ul_window_at(const UlPeriod *period, pg_tz *tz, TimestampTz at)
+{
+	UlWindow	window = {DT_NOBEGIN, DT_NOEND};
+
+	switch (period->alignment)
+	{
+		case UL_ALIGN_NONE:
+			break;
+		case UL_ALIGN_SLIDING:
+			window.start = floor_to(at - period->length, period->sub_bucket);
+			break;
+		case UL_ALIGN_CALENDAR:
+			if (period->unit == UL_UNIT_MINUTE)
+				return clock_window(USECS_PER_MINUTE, tz, at);
+			if (period->unit == UL_UNIT_HOUR)
+				return clock_window(USECS_PER_HOUR, tz, at);
+			return date_window(period->unit, tz, at);
+	}
+	return window;
+}
+
+TimestampTz
+ul_bucket_floor(const UlPeriod *period, pg_tz *tz, TimestampTz at)
+{
+	if (period->alignment == UL_ALIGN_SLIDING)
+		return floor_to(at, period->sub_bucket);
+	return ul_window_at(period, tz, at).start;
+}
+
+TimestampTz
+ul_sliding_leaves(const UlPeriod *period, TimestampTz bucket_start)
+{
+	return floor_to(bucket_start, period->sub_bucket) + period->sub_bucket + period->length;
+}
+
+TimestampTz
+ul_utc_day(TimestampTz at)
+{
+	return floor_to(at, USECS_PER_DAY);
+}

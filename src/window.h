@@ -1,0 +1,73 @@
+/*-------------------------------------------------------------------------
+ *
+ * window.h
+ *		Time arithmetic of limits: pure functions of their arguments.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_WINDOW_H
+#define UL_WINDOW_H
+
+#include "datatype/timestamp.h"
+#include "pgtime.h"
+
+typedef enum UlAlignment
+{
+	UL_ALIGN_NONE,				/* the whole lifetime */
+	UL_ALIGN_CALENDAR,
+	UL_ALIGN_SLIDING
+} UlAlignment;
+
+typedef enum UlUnit
+{
+	UL_UNIT_MINUTE,
+	UL_UNIT_HOUR,
+	UL_UNIT_DAY,
+	UL_UNIT_WEEK,
+	UL_UNIT_MONTH,
+	UL_UNIT_YEAR
+} UlUnit;
+
+/* What is known of a limit's period without a user or an instant */
+typedef struct UlPeriod
+{
+	UlAlignment alignment;
+	UlUnit		unit;			/* calendar only */
+	int64		length;			/* sliding only: microseconds */
+	int64		sub_bucket;		/* sliding only: width in microseconds */
+} UlPeriod;
+
+/* [start, end): DT_NOBEGIN and DT_NOEND where there is no bound */
+typedef struct UlWindow
+{
+	TimestampTz start;
+	TimestampTz end;
+} UlWindow;
+
+/*
+ * Translates an interval (NULL: lifetime) and an alignment; returns NULL, or
+ * what is wrong with the two, as an error detail.
+ */
+extern const char *ul_period_init(UlPeriod *period, UlAlignment alignment, const Interval *interval);
+
+/*
+ * The window that counts at an instant.  Windows of a calendar period are a
+ * partition of time.  A sliding window is that of the buckets that are counted:
+ * it starts with the oldest sub-bucket that the last period touches and has
+ * no end.
+ */
+extern UlWindow ul_window_at(const UlPeriod *period, pg_tz *tz, TimestampTz at);
+
+/*
+ * Where a bucket that is written at an instant must not start before: the
+ * window's start or, for a sliding limit, the sub-bucket's.
+ */
+extern TimestampTz ul_bucket_floor(const UlPeriod *period, pg_tz *tz, TimestampTz at);
+
+/* For a sliding period: when a bucket with this start no longer counts. */
+extern TimestampTz ul_sliding_leaves(const UlPeriod *period, TimestampTz bucket_start);
+
+/* Start of the UTC day of an instant. */
+extern TimestampTz ul_utc_day(TimestampTz at);
+
+#endif							/* UL_WINDOW_H */

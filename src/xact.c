@@ -1,0 +1,517 @@
+/*-------------------------------------------------------------------------
+ *
+ * xact.c
+ *		What the current transaction has used and not yet written: the only
+ *		transaction and subtransaction callbacks.
+ *
+ * The transaction's keys have cells (bucket and subtype), a cell has a stack
+ * of frames, one a subtransaction level that booked something in it.  A
+ * level's end looks only at the level's own frames: a commit adds each to the
+ * frame of the level outside, a rollback drops it.  Neither allocates nor
+ * fails.  So rolling back to a savepoint costs what was done since, and a
+ * transaction of any number of calls writes one row a cell.
+ *
+ * Everything lives in the transaction's memory and is forgotten with it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "common/int.h"
+#include "common/pg_prng.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "gate.h"
+#include "store.h"
+#include "xact.h"
+
+/* Keys that one transaction may lock: the lock table is the whole server's. */
+#define MAX_LOCKED_KEYS 256
+
+/* A subtransaction level that booked or locked something; innermost first */
+typedef struct UlLevel
+{
+	int			level;
+	UlFrame    *frames;
+	UlKey	   *locked;
+	struct UlLevel *outer;
+} UlLevel;
+
+typedef struct UlXact
+{
+	MemoryContext context;
+	HTAB	   *keys;			/* KeyEntry */
+	HTAB	   *cells;			/* CellEntry */
+	UlKey	   *all_keys;
+	UlLevel    *levels;
+	UlLevel    *spare_levels;
+	UlFrame    *spare_frames;
+	int			nlocked;
+	bool		flushed;		/* written; what is booked now is written at once */
+} UlXact;
+
+/* Hash entries, whose key is what the pointers point at */
+typedef struct KeyEntry
+{
+	UlKey	   *key;
+} KeyEntry;
+
+typedef struct CellEntry
+{
+	UlCell	   *cell;
+} CellEntry;
+
+static UlXact *current = NULL;
+
+static uint32
+key_hash(const void *entry, Size size)
+{
+	return (uint32) (*(UlKey *const *) entry)->hash;
+}
+
+static int
+key_match(const void *a, const void *b, Size size)
+{
+	const UlKey *left = *(UlKey *const *) a;
+	const UlKey *right = *(UlKey *const *) b;
+
+	return left->hash == right->hash &&
+		strcmp(left->user_id, right->user_id) == 0 &&
+		strcmp(left->usage_type, right->usage_type) == 0 ? 0 : 1;
+}
+
+static uint32
+cell_hash(const void *entry, Size size)
+{
+	const UlCell *cell = *(UlCell *const *) entry;
+	uint32		hash = (uint32) cell->key->hash;
+
+	hash = hash_combine(hash, hash_bytes((const unsigned char *) &cell->bucket_start,
+										 sizeof(cell->bucket_start)));
+	return hash_combine(hash, hash_bytes((const unsigned char *) cell->event_subtype,
+										 strlen(cell->event_subtype)));
+}
+
+static int
+cell_match(const void *a, const void *b, Size size)
+{
+	const UlCell *left = *(UlCell *const *) a;
+	const UlCell *right = *(UlCell *const *) b;
+
+	return left->key == right->key && left->bucket_start == right->bucket_start &&
+		strcmp(left->event_subtype, right->event_subtype) == 0 ? 0 : 1;
+}
+
+static void
+add_amounts(UlAmounts *sum, const UlAmounts *amounts)
+{
+	int64	   *to = (int64 *) sum;
+	const int64 *from = (const int64 *) amounts;
+
+	for (size_t i = 0; i < UL_NAMOUNTS; i++)
+		to[i] += from[i];
+}
+
+static void
+subtract_amounts(UlAmounts *sum, const UlAmounts *amounts)
+{
+	int64	   *to = (int64 *) sum;
+	const int64 *from = (const int64 *) amounts;
+
+	for (size_t i = 0; i < UL_NAMOUNTS; i++)
+		to[i] -= from[i];
+}
+
+/* The sum of a cell's levels. */
+static UlAmounts
+cell_total(const UlCell *cell)
+{
+	UlAmounts	total = {0};
+
+	for (UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
+		add_amounts(&total, &frame->amounts);
+	return total;
+}
+
+/*
+ * Writes what a cell has and the table does not.  A transaction that holds
+ * the key's lock, or gets it at once, adds to the row of slot 0; any other,
+ * and one whose snapshot would make that an error, makes a row of its own
+ * under a random slot (an xid is not unique after a restore, a sequence is
+ * not replicated).
+ */
+static void
+write_cell(UlCell *cell)
+{
+	UlKey	   *key = cell->key;
+	UlCounterRow row = {
+		.user_id = key->user_id,
+		.usage_type = key->usage_type,
+		.bucket_start = cell->bucket_start,
+		.event_subtype = cell->event_subtype,
+	};
+	UlAmounts	total = cell_total(cell);
+	const int64 *all = (const int64 *) &total;
+	const int64 *written = (const int64 *) &cell->written;
+	bool		nothing = true;
+
+	for (size_t i = 0; i < UL_NAMOUNTS; i++)
+		if (all[i] != written[i])
+			nothing = false;
+	if (nothing)
+		return;
+	row.amounts = total;
+	subtract_amounts(&row.amounts, &cell->written);
+
+	row.first_at = cell->top->first_at;
+	row.last_at = cell->top->last_at;
+	for (UlFrame *frame = cell->top->below; frame != NULL; frame = frame->below)
+	{
+		row.first_at = Min(row.first_at, frame->first_at);
+		row.last_at = Max(row.last_at, frame->last_at);
+	}
+
+	if (!IsolationUsesXactSnapshot() && key->locked_level == 0 &&
+		current->nlocked < MAX_LOCKED_KEYS && ul_gate_try_lock(key->hash))
+	{
+		/* at the end of the transaction there is no level left to lose it */
+		key->locked_level = 1;
+		current->nlocked++;
+	}
+	if (IsolationUsesXactSnapshot() || key->locked_level == 0)
+		row.slot = 1 + (int64) (pg_prng_uint64(&pg_global_prng_state) >> 2);
+	ul_write_counter(&row);
+	cell->written = total;
+}
+
+static void
+flush(void)
+{
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+		for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
+			write_cell(cell);
+	current->flushed = true;
+}
+
+static void
+xact_callback(XactEvent event, void *arg)
+{
+	if (current == NULL)
+		return;
+
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			flush();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PREPARE:
+		case XACT_EVENT_ABORT:
+			current = NULL;		/* its memory goes with the transaction's */
+			break;
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			break;
+	}
+}
+
+/* The level becomes part of the one outside. */
+static void
+commit_level(UlLevel *level)
+{
+	UlLevel    *outer = level->outer;
+	UlFrame    *next;
+	UlKey	   *next_locked;
+
+	if (outer == NULL || outer->level < level->level - 1)
+	{
+		/* nothing there yet: this level moves out as a whole */
+		level->level--;
+		for (UlFrame *frame = level->frames; frame != NULL; frame = frame->next_in_level)
+			frame->level = level->level;
+		for (UlKey *key = level->locked; key != NULL; key = key->next_locked)
+			key->locked_level = level->level;
+		return;
+	}
+
+	for (UlFrame *frame = level->frames; frame != NULL; frame = next)
+	{
+		UlFrame    *below = frame->below;
+
+		next = frame->next_in_level;
+		if (below != NULL && below->level == outer->level)
+		{
+			add_amounts(&below->amounts, &frame->amounts);
+			below->first_at = Min(below->first_at, frame->first_at);
+			below->last_at = Max(below->last_at, frame->last_at);
+			frame->cell->top = below;
+			frame->next_in_level = current->spare_frames;
+			current->spare_frames = frame;
+		}
+		else
+		{
+			frame->level = outer->level;
+			frame->next_in_level = outer->frames;
+			outer->frames = frame;
+		}
+	}
+	for (UlKey *key = level->locked; key != NULL; key = next_locked)
+	{
+		next_locked = key->next_locked;
+		key->locked_level = outer->level;
+		key->next_locked = outer->locked;
+		outer->locked = key;
+	}
+	current->levels = outer;
+	level->outer = current->spare_levels;
+	current->spare_levels = level;
+}
+
+/* What the level booked is given back, and its locks are gone. */
+static void
+abort_level(UlLevel *level)
+{
+	UlFrame    *next;
+
+	for (UlFrame *frame = level->frames; frame != NULL; frame = next)
+	{
+		next = frame->next_in_level;
+		frame->cell->top = frame->below;
+		if (current->flushed)	/* its row is rolled back as well */
+			subtract_amounts(&frame->cell->written, &frame->amounts);
+		frame->next_in_level = current->spare_frames;
+		current->spare_frames = frame;
+	}
+	for (UlKey *key = level->locked; key != NULL; key = key->next_locked)
+	{
+		key->locked_level = 0;
+		current->nlocked--;
+	}
+	current->levels = level->outer;
+	level->outer = current->spare_levels;
+	current->spare_levels = level;
+}
+
+static void
+subxact_callback(SubXactEvent event, SubTransactionId mySubid,
+				 SubTransactionId parentSubid, void *arg)
+{
+	UlLevel    *level;
+
+	if (current == NULL)
+		return;
+	level = current->levels;
+	if (level == NULL || level->level < GetCurrentTransactionNestLevel())
+		return;
+
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+		commit_level(level);
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+		abort_level(level);
+}
+
+static void
+begin_xact(void)
+{
+	static bool registered = false;
+	MemoryContext context;
+	UlXact	   *xact;
+	HASHCTL		key_info = {
+		.keysize = sizeof(UlKey *),.entrysize = sizeof(KeyEntry),
+		.hash = key_hash,.match = key_match,
+	};
+	HASHCTL		cell_info = {
+		.keysize = sizeof(UlCell *),.entrysize = sizeof(CellEntry),
+		.hash = cell_hash,.match = cell_match,
+	};
+
+	if (!registered)
+	{
+		RegisterXactCallback(xact_callback, NULL);
+		RegisterSubXactCallback(subxact_callback, NULL);
+		registered = true;
+	}
+
+	context = AllocSetContextCreate(TopTransactionContext, "usage_limits transaction",
+									ALLOCSET_DEFAULT_SIZES);
+	xact = MemoryContextAllocZero(context, sizeof(UlXact));
+	xact->context = context;
+	key_info.hcxt = context;
+	cell_info.hcxt = context;
+	xact->keys = hash_create("usage_limits keys", 32, &key_info,
+							 HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	xact->cells = hash_create("usage_limits cells", 32, &cell_info,
+							  HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	current = xact;
+}
+
+/* The current level's entry, made if there is none. */
+static UlLevel *
+current_level(void)
+{
+	int			nest = GetCurrentTransactionNestLevel();
+	UlLevel    *level = current->levels;
+
+	if (level != NULL && level->level == nest)
+		return level;
+	if (current->spare_levels != NULL)
+	{
+		level = current->spare_levels;
+		current->spare_levels = level->outer;
+	}
+	else
+		level = MemoryContextAlloc(current->context, sizeof(UlLevel));
+	level->level = nest;
+	level->frames = NULL;
+	level->locked = NULL;
+	level->outer = current->levels;
+	current->levels = level;
+	return level;
+}
+
+UlKey *
+ul_xact_find_key(const char *user_id, const char *usage_type)
+{
+	UlKey		sought = {
+		.user_id = unconstify(char *, user_id),
+		.usage_type = unconstify(char *, usage_type),
+	};
+	UlKey	   *key = &sought;
+	KeyEntry   *entry;
+
+	if (current == NULL)
+		return NULL;
+	sought.hash = ul_gate_hash(user_id, usage_type);
+	entry = hash_search(current->keys, &key, HASH_FIND, NULL);
+	return entry == NULL ? NULL : entry->key;
+}
+
+UlKey *
+ul_xact_key(const char *user_id, const char *usage_type)
+{
+	UlKey	   *key;
+
+	if (current == NULL)
+		begin_xact();
+	key = ul_xact_find_key(user_id, usage_type);
+	if (key != NULL)
+		return key;
+
+	key = MemoryContextAllocZero(current->context, sizeof(UlKey));
+	key->user_id = MemoryContextStrdup(current->context, user_id);
+	key->usage_type = MemoryContextStrdup(current->context, usage_type);
+	key->hash = ul_gate_hash(user_id, usage_type);
+	(void) hash_search(current->keys, &key, HASH_ENTER, NULL);
+	key->next = current->all_keys;
+	current->all_keys = key;
+	return key;
+}
+
+bool
+ul_xact_lock(UlKey *key)
+{
+	UlLevel    *level;
+	bool		waited;
+
+	if (key->locked_level > 0)
+		return false;
+	if (current->nlocked >= MAX_LOCKED_KEYS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many limited users in one transaction"),
+				 errdetail("A transaction can decide about at most %d users and usage types.",
+						   MAX_LOCKED_KEYS),
+				 errhint("Use smaller transactions, or usage_track, which locks nothing.")));
+
+	level = current_level();
+	waited = ul_gate_lock(key->hash);
+	key->locked_level = level->level;
+	key->next_locked = level->locked;
+	level->locked = key;
+	current->nlocked++;
+	return waited;
+}
+
+static UlCell *
+get_cell(UlKey *key, TimestampTz bucket_start, const char *event_subtype)
+{
+	UlCell		sought = {
+		.key = key,
+		.bucket_start = bucket_start,
+		.event_subtype = unconstify(char *, event_subtype),
+	};
+	UlCell	   *cell = &sought;
+	CellEntry  *entry = hash_search(current->cells, &cell, HASH_FIND, NULL);
+
+	if (entry != NULL)
+		return entry->cell;
+	cell = MemoryContextAllocZero(current->context, sizeof(UlCell));
+	cell->key = key;
+	cell->bucket_start = bucket_start;
+	cell->event_subtype = MemoryContextStrdup(current->context, event_subtype);
+	(void) hash_search(current->cells, &cell, HASH_ENTER, NULL);
+	cell->next_in_key = key->cells;
+	key->cells = cell;
+	return cell;
+}
+
+/* The cell's frame of the current level, made if there is none. */
+static UlFrame *
+get_frame(UlCell *cell, TimestampTz at)
+{
+	UlLevel    *level = current_level();
+	UlFrame    *frame = cell->top;
+
+	if (frame != NULL && frame->level == level->level)
+		return frame;
+	if (current->spare_frames != NULL)
+	{
+		frame = current->spare_frames;
+		current->spare_frames = frame->next_in_level;
+	}
+	else
+		frame = MemoryContextAlloc(current->context, sizeof(UlFrame));
+	memset(frame, 0, sizeof(*frame));
+	frame->level = level->level;
+	frame->first_at = at;
+	frame->last_at = at;
+	frame->cell = cell;
+	frame->below = cell->top;
+	frame->next_in_level = level->frames;
+	level->frames = frame;
+	cell->top = frame;
+	return frame;
+}
+
+void
+ul_xact_book(UlKey *key, TimestampTz bucket_start, const char *event_subtype,
+			 const UlAmounts *amounts, TimestampTz at)
+{
+	UlCell	   *cell = get_cell(key, bucket_start, event_subtype == NULL ? "" : event_subtype);
+	UlAmounts	total = cell_total(cell);
+	const int64 *sums = (const int64 *) &total;
+	const int64 *added = (const int64 *) amounts;
+	UlFrame    *frame;
+
+	for (size_t i = 0; i < UL_NAMOUNTS; i++)
+	{
+		int64		unused;
+
+		if (pg_add_s64_overflow(sums[i], added[i], &unused))
+			ereport(ERROR,
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+					 errmsg("usage out of range")));
+	}
+
+	frame = get_frame(cell, at);
+	add_amounts(&frame->amounts, amounts);
+	frame->first_at = Min(frame->first_at, at);
+	frame->last_at = Max(frame->last_at, at);
+	if (current->flushed)
+		write_cell(cell);
+}
