@@ -56,6 +56,9 @@ extern int64 ul_usage_since(const char *user_id, const char *usage_type, Timesta
 /* The start of the key's newest bucket at or after an instant, or DT_NOBEGIN. */
 extern TimestampTz ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from);
 
+/* What a judged claim says by itself: a reason of usage_decision. */
+extern const char *ul_claim_reason(const UlClaim *claim);
+
 /* Decides whether a request fits, and when it would. */
 extern void ul_judge_claim(UlClaim *claim);
 

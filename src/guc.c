@@ -18,6 +18,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "env.h"
 #include "guc.h"
 
 /* What the check hook of usage_limits.overrides keeps: limit, tier, value */
@@ -38,11 +39,13 @@ typedef struct UlOverrideSetting
 bool		ul_analytics_enabled = true;
 char	   *ul_default_tier = NULL;
 int			ul_enforcement = UL_ENFORCEMENT_ON;
+int			ul_event_retention = 0;
 int			ul_grace_period = 0;
 int			ul_idempotency_retention = 0;
 int			ul_on_track_error = UL_TRACK_ERROR;
 bool		ul_strict_names = false;
 bool		ul_tracking_enabled = true;
+char	   *ul_users_table = NULL;
 
 static char *overrides_string = NULL;
 static UlOverrideSetting *overrides = NULL;
@@ -258,10 +261,14 @@ ul_setting_names_tier(const char *tier)
 void
 ul_guc_init(void)
 {
+	UlEnvironment environment;
+
+	ul_read_environment(&environment);
+
 	DefineCustomBoolVariable("usage_limits.analytics_enabled",
 							 "Writes a row of usage_events for every event.",
 							 "When off, counters go on, no event rows are written, and analytics raise an error.",
-							 &ul_analytics_enabled, true,
+							 &ul_analytics_enabled, environment.analytics_enabled,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("usage_limits.default_tier",
 							   "Sets the tier of users without a subscription in force.",
@@ -271,8 +278,15 @@ ul_guc_init(void)
 	DefineCustomEnumVariable("usage_limits.enforcement",
 							 "Sets whether limits deny.",
 							 "With shadow, what would be denied is allowed and reported as shadow; with off, usage is counted and nothing is refused.",
-							 &ul_enforcement, UL_ENFORCEMENT_ON, enforcement_options,
+							 &ul_enforcement,
+							 environment.limits_enforced ? UL_ENFORCEMENT_ON : UL_ENFORCEMENT_OFF,
+							 enforcement_options,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("usage_limits.event_retention",
+							"Sets how long rows of usage_events are kept.",
+							"Counters are kept in any case. A type's own retention goes before. 0: for good.",
+							&ul_event_retention, 0, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("usage_limits.grace_period",
 							"Sets how long a subscription that is past_due keeps its tier.",
 							"Counted from status_since.",
@@ -291,7 +305,7 @@ ul_guc_init(void)
 	DefineCustomStringVariable("usage_limits.overrides",
 							   "Sets limit values that replace those of usage_limits_config.",
 							   "A list of limit_type.tier=value, separated by commas; -1 is unlimited, 0 blocks.",
-							   &overrides_string, "",
+							   &overrides_string, environment.overrides,
 							   PGC_SUSET, 0, check_overrides, assign_overrides, NULL);
 	DefineCustomBoolVariable("usage_limits.strict_names",
 							 "Refuses usage types and limits that are not configured.",
@@ -307,8 +321,13 @@ ul_guc_init(void)
 	DefineCustomBoolVariable("usage_limits.tracking_enabled",
 							 "Records usage.",
 							 "When off, nothing is written: usage_track returns null and usage_consume answers not_enforced.",
-							 &ul_tracking_enabled, true,
+							 &ul_tracking_enabled, environment.tracking_enabled,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("usage_limits.users_table",
+							   "Sets the table of the application's users, which usage_funnel counts.",
+							   "A name without a schema is one of schema public. Empty: user_subscriptions.",
+							   &ul_users_table, "",
+							   PGC_SUSET, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("usage_limits");
 }

@@ -26,11 +26,13 @@ typedef enum UlOnTrackError
 extern bool ul_analytics_enabled;
 extern char *ul_default_tier;
 extern int	ul_enforcement;
+extern int	ul_event_retention; /* seconds; 0: for good */
 extern int	ul_grace_period;		/* seconds */
 extern int	ul_idempotency_retention;	/* seconds */
 extern int	ul_on_track_error;
 extern bool ul_strict_names;
 extern bool ul_tracking_enabled;
+extern char *ul_users_table;
 
 /* Defines the settings; called once, when the library is loaded. */
 extern void ul_guc_init(void);

@@ -353,7 +353,6 @@ read_subscription(TupleTableSlot *slot, void *arg)
 	UlUser	   *user = arg;
 	char	   *zone = ul_slot_text(slot, Anum_subscription_time_zone);
 
-	user->subscribed = true;
 	user->tier = ul_slot_text(slot, Anum_subscription_tier);
 	user->status = ul_slot_text(slot, Anum_subscription_status);
 	user->status_since = ul_slot_time(slot, Anum_subscription_status_since, DT_NOBEGIN);
@@ -472,6 +471,35 @@ ul_find_limit(const char *limit_type)
 	return found == NULL ? NULL : *found;
 }
 
+typedef struct InactiveState
+{
+	const char *usage_type;
+	void		(*inactive) (const char *limit_type, void *arg);
+	void	   *arg;
+} InactiveState;
+
+static bool
+read_inactive(TupleTableSlot *slot, void *arg)
+{
+	InactiveState *state = arg;
+
+	if (!ul_slot_bool(slot, Anum_config_is_active) &&
+		strcmp(ul_slot_text(slot, Anum_config_usage_type), state->usage_type) == 0)
+		state->inactive(ul_slot_text(slot, Anum_config_limit_type), state->arg);
+	return true;
+}
+
+void
+ul_inactive_limits(const char *usage_type,
+				   void (*inactive) (const char *limit_type, void *arg), void *arg)
+{
+	InactiveState state = {.usage_type = usage_type,.inactive = inactive,.arg = arg};
+	Snapshot	snapshot = ul_latest_snapshot(false);
+
+	ul_scan(UL_USAGE_LIMITS_CONFIG, UL_NTABLES, 0, NULL, snapshot, read_inactive, &state);
+	ul_release_snapshot(snapshot);
+}
+
 const UlType *
 ul_find_type(const char *usage_type)
 {
@@ -504,19 +532,24 @@ ul_find_misnamed(const char *usage_type)
 }
 
 const char *
-ul_effective_tier(const UlUser *user, TimestampTz at)
+ul_subscription_tier(const char *tier, const char *status, TimestampTz status_since,
+					 TimestampTz started_at, TimestampTz expires_at, TimestampTz at)
 {
-	const char *status = user->status;
-
-	if (!user->subscribed || status == NULL ||
-		at < user->started_at || at >= user->expires_at)
+	if (status == NULL || at < started_at || at >= expires_at)
 		return ul_default_tier;
 	if (strcmp(status, "active") == 0 || strcmp(status, "trialing") == 0)
-		return user->tier;
-	if (strcmp(status, "past_due") == 0 && user->status_since != DT_NOBEGIN &&
-		at < user->status_since + ul_grace_period * USECS_PER_SEC)
-		return user->tier;
+		return tier;
+	if (strcmp(status, "past_due") == 0 && status_since != DT_NOBEGIN &&
+		at < status_since + ul_grace_period * USECS_PER_SEC)
+		return tier;
 	return ul_default_tier;
+}
+
+const char *
+ul_effective_tier(const UlUser *user, TimestampTz at)
+{
+	return ul_subscription_tier(user->tier, user->status, user->status_since,
+								user->started_at, user->expires_at, at);
 }
 
 /* The override that counts for a limit among sorted ones, or NULL. */

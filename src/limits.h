@@ -98,9 +98,8 @@ typedef struct UlReset
 typedef struct UlUser
 {
 	char		user_id[256];	/* hash key */
-	bool		subscribed;		/* has a row in user_subscriptions */
 	char	   *tier;
-	char	   *status;
+	char	   *status;			/* NULL: no subscription */
 	TimestampTz status_since;
 	TimestampTz started_at;
 	TimestampTz expires_at;
@@ -142,6 +141,10 @@ extern const UlType *ul_find_type(const char *usage_type);
 /* All active limits, by limit_type; the number goes to *count. */
 extern UlLimit *const *ul_all_limits(int *count);
 
+/* Calls "inactive" for each limit of the type that is not active. */
+extern void ul_inactive_limits(const char *usage_type,
+							   void (*inactive) (const char *limit_type, void *arg), void *arg);
+
 /* The action of that name, or NULL. */
 extern const UlAction *ul_find_action(const char *action);
 
@@ -153,6 +156,14 @@ extern const UlLimit *ul_find_misnamed(const char *usage_type);
 
 /* A user's facts; never NULL. */
 extern const UlUser *ul_find_user(const char *user_id);
+
+/*
+ * The tier that counts at an instant for what a subscription says; status is
+ * NULL where there is none.
+ */
+extern const char *ul_subscription_tier(const char *tier, const char *status, TimestampTz status_since,
+										TimestampTz started_at, TimestampTz expires_at,
+										TimestampTz at);
 
 /* The tier that counts for a user at an instant. */
 extern const char *ul_effective_tier(const UlUser *user, TimestampTz at);

@@ -259,6 +259,17 @@ forget_keys(UlMaintenance *done)
 	done->keys_forgotten += ul_execute(UL_FORGET_KEYS, &args);
 }
 
+static void
+delete_old_events(UlMaintenance *done)
+{
+	UlArgs		args = {0};
+	Interval	retention = {.time = ul_event_retention * USECS_PER_SEC};
+
+	ul_arg_time(&args, ul_now());
+	ul_arg_datum(&args, IntervalPGetDatum(&retention), ul_event_retention == 0);
+	done->events_deleted += ul_execute(UL_DELETE_OLD_EVENTS, &args);
+}
+
 void
 ul_maintain(UlMaintenance *done)
 {
@@ -266,4 +277,5 @@ ul_maintain(UlMaintenance *done)
 	maintain_partitions(done);
 	fold_slots(done);
 	forget_keys(done);
+	delete_old_events(done);
 }

@@ -93,8 +93,8 @@ extension_namespace(Oid extension)
 	return result;
 }
 
-static Oid
-relation_owner(Oid relid)
+Oid
+ul_relation_owner(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
@@ -136,7 +136,7 @@ read_schema(void)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("type \"usage_decision\" of extension \"usage_limits\" does not exist")));
-	schema.owner = relation_owner(schema.oid[UL_USAGE_COUNTERS]);
+	schema.owner = ul_relation_owner(schema.oid[UL_USAGE_COUNTERS]);
 
 	name = get_namespace_name(schema.namespace);
 	if (name == NULL)

@@ -56,6 +56,9 @@ typedef enum UlSignal
  */
 extern const UlSchema *ul_schema(void);
 
+/* The owner of any relation. */
+extern Oid	ul_relation_owner(Oid relid);
+
 /* The generation of what a signal covers; it rises with every change. */
 extern uint64 ul_generation(UlSignal signal);
 

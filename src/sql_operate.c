@@ -18,6 +18,7 @@
 
 #include "args.h"
 #include "compat.h"
+#include "import.h"
 #include "maintain.h"
 #include "schema.h"
 #include "store.h"
@@ -27,6 +28,7 @@ PG_FUNCTION_INFO_V1(usage_limits_version);
 PG_FUNCTION_INFO_V1(usage_grant);
 PG_FUNCTION_INFO_V1(usage_revoke);
 PG_FUNCTION_INFO_V1(usage_maintain);
+PG_FUNCTION_INFO_V1(usage_import);
 
 /* Parts of usage_grant */
 #define READER	0x01
@@ -41,13 +43,20 @@ static const struct
 	int			parts;
 }			functions[] = {
 	{"usage_adjust", ADMIN},
+	{"usage_anomalies", READER | APP | ADMIN},
 	{"usage_check", READER | APP | ADMIN},
 	{"usage_check_action", APP | ADMIN},
 	{"usage_check_limit", READER | APP | ADMIN},
 	{"usage_consume", APP | ADMIN},
 	{"usage_consume_many", APP | ADMIN},
+	{"usage_distribution", READER | APP | ADMIN},
+	{"usage_doctor", ADMIN},
 	{"usage_enforce", APP | ADMIN},
+	{"usage_error_rates", READER | APP | ADMIN},
+	{"usage_explain", READER | APP | ADMIN},
+	{"usage_funnel", READER | APP | ADMIN},
 	{"usage_grant", ADMIN},
+	{"usage_import", ADMIN},
 	{"usage_install_defaults", ADMIN},
 	{"usage_limits_version", READER | APP | ADMIN},
 	{"usage_maintain", ADMIN},
@@ -59,8 +68,13 @@ static const struct
 	{"usage_set_limit", ADMIN},
 	{"usage_set_override", BILLING | ADMIN},
 	{"usage_set_tier", BILLING | ADMIN},
+	{"usage_stats", READER | APP | ADMIN},
 	{"usage_status", READER | APP | ADMIN},
+	{"usage_summary", READER | APP | ADMIN},
+	{"usage_top_users", READER | APP | ADMIN},
 	{"usage_track", APP | ADMIN},
+	{"usage_trends", READER | APP | ADMIN},
+	{"usage_users", READER | APP | ADMIN},
 };
 
 /* Tables that hold configuration, which the part admin may write */
@@ -207,37 +221,50 @@ usage_revoke(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* One row of (what, count). */
+static void
+put_count(ReturnSetInfo *rsinfo, const char *what, int64 count)
+{
+	Datum		values[2] = {CStringGetTextDatum(what), Int64GetDatum(count)};
+	bool		nulls[2] = {false, false};
+
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
 Datum
 usage_maintain(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	UlMaintenance done;
-	bool		nulls[2] = {false, false};
 
 	ul_prevent_read_only("usage_maintain()");
 	InitMaterializedSRF(fcinfo, 0);
 	ul_maintain(&done);
+	put_count(rsinfo, "partitions created", done.partitions_created);
+	put_count(rsinfo, "events moved", done.events_moved);
+	put_count(rsinfo, "rows folded", done.rows_folded);
+	put_count(rsinfo, "idempotency keys forgotten", done.keys_forgotten);
+	put_count(rsinfo, "events deleted", done.events_deleted);
+	return (Datum) 0;
+}
 
-	{
-		const struct
-		{
-			const char *what;
-			int64		count;
-		}			rows[] = {
-			{"partitions created", done.partitions_created},
-			{"events moved", done.events_moved},
-			{"rows folded", done.rows_folded},
-			{"idempotency keys forgotten", done.keys_forgotten},
-		};
+Datum
+usage_import(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	const char *from_schema = ul_arg_name(fcinfo, 0, "from_schema");
+	UlImported	imported;
 
-		for (int i = 0; i < lengthof(rows); i++)
-		{
-			Datum		values[2] = {
-				CStringGetTextDatum(rows[i].what), Int64GetDatum(rows[i].count)
-			};
-
-			tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-		}
-	}
+	ul_prevent_read_only("usage_import()");
+	InitMaterializedSRF(fcinfo, 0);
+	ul_import(from_schema, &imported);
+	put_count(rsinfo, "limits", imported.limits);
+	put_count(rsinfo, "limits skipped", imported.limits_skipped);
+	put_count(rsinfo, "subscriptions", imported.subscriptions);
+	put_count(rsinfo, "subscriptions skipped", imported.subscriptions_skipped);
+	put_count(rsinfo, "usage rows", imported.usage_rows);
+	put_count(rsinfo, "usage rows skipped", imported.usage_rows_skipped);
+	put_count(rsinfo, "events", imported.events);
+	put_count(rsinfo, "events skipped", imported.events_skipped);
 	return (Datum) 0;
 }

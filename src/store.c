@@ -11,11 +11,13 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -23,6 +25,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
+#include "utils/varlena.h"
 
 #include "compat.h"
 #include "guc.h"
@@ -241,6 +244,43 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		"SELECT e.extversion FROM pg_extension e WHERE e.extname = 'usage_limits'",
 		0, {0}
 	},
+	[UL_COUNT_SUBSCRIPTIONS] = {
+		"SELECT count(*) FROM @.user_subscriptions s",
+		0, {0}
+	},
+	[UL_IMPORT_DONE] = {
+		"SELECT l.changed_at FROM @.usage_config_log l WHERE l.operation = 'IMPORT' AND l.table_name = $1",
+		1, {TEXTOID}
+	},
+	[UL_IMPORT_MARK] = {
+		"INSERT INTO @.usage_config_log (changed_by, table_name, operation) VALUES ($2, $1, 'IMPORT')",
+		2, {TEXTOID, TEXTOID}
+	},
+	[UL_IMPORT_LIMIT] = {
+		"INSERT INTO @.usage_limits_config (limit_type, free_tier_limit, pro_tier_limit, team_tier_limit,"
+		" description, is_active) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (limit_type) DO NOTHING",
+		6, {TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID, BOOLOID}
+	},
+	[UL_IMPORT_SUBSCRIPTION] = {
+		"INSERT INTO @.user_subscriptions (user_id, tier, stripe_customer_id, stripe_subscription_id,"
+		" status, started_at, expires_at, metadata) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" ON CONFLICT (user_id) DO NOTHING",
+		8, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID}
+	},
+	[UL_IMPORT_COUNTER] = {
+		"INSERT INTO @.usage_counters (" COUNTER_COLUMNS ") " COUNTER_VALUES
+		" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO NOTHING",
+		COUNTER_TYPES
+	},
+	/* $1: now; $2: the retention of types without one of their own, null for good */
+	[UL_DELETE_OLD_EVENTS] = {
+		"DELETE FROM @.usage_events e"
+		" WHERE e.created_at < $1 - coalesce((SELECT t.retention FROM @.usage_types t WHERE t.usage_type = e.event_type), $2)"
+		/* which partitions can have any */
+		" AND e.created_at < $1 - (SELECT min(r.retention) FROM"
+		" (SELECT t.retention FROM @.usage_types t UNION ALL SELECT $2) r)",
+		2, {TIMESTAMPTZOID, INTERVALOID}
+	},
 };
 
 static SPIPlanPtr plans[UL_NSTATEMENTS];
@@ -255,23 +295,27 @@ typedef struct UlStoreState
 	bool		snapshot_pushed;
 } UlStoreState;
 
-/* From here to store_end we are the owner, in pg_catalog, with SPI connected. */
+/* From here to store_end we are "user", in pg_catalog, with SPI connected. */
 static void
-store_begin(UlStoreState *state)
+store_begin_as(UlStoreState *state, Oid user, int restriction)
 {
-	const UlSchema *schema = ul_schema();
-
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	GetUserIdAndSecContext(&state->user, &state->security_context);
-	SetUserIdAndSecContext(schema->owner,
-						   state->security_context | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(user, state->security_context | SECURITY_LOCAL_USERID_CHANGE | restriction);
 	state->path_level = ul_push_search_path();
 
 	/* there is none any more when a transaction commits */
 	state->snapshot_pushed = !ActiveSnapshotSet();
 	if (state->snapshot_pushed)
 		PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+/* The same as our owner. */
+static void
+store_begin(UlStoreState *state)
+{
+	store_begin_as(state, ul_schema()->owner, 0);
 }
 
 static void
@@ -452,6 +496,77 @@ ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRow row, void 
 		MemoryContextSwitchTo(inner);
 	}
 	store_end(&state);
+}
+
+/* Rows that a cursor fetches at once. */
+#define FETCH_COUNT 1000
+
+void
+ul_query_as_caller(const char *query, UlStoreRow row, void *arg)
+{
+	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "usage_limits rows",
+												ALLOCSET_DEFAULT_SIZES);
+	UlStoreState state;
+	Portal		portal;
+
+	store_begin_as(&state, GetUserId(), SECURITY_RESTRICTED_OPERATION);
+	portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, 0);
+	for (;;)
+	{
+		SPITupleTable *table;
+		uint64		count;
+
+		SPI_cursor_fetch(portal, true, FETCH_COUNT);
+		table = SPI_tuptable;
+		count = SPI_processed;
+		if (count == 0)
+			break;
+		for (uint64 i = 0; i < count; i++)
+		{
+			MemoryContext outer = MemoryContextSwitchTo(batch);
+			Datum	   *values = palloc(table->tupdesc->natts * sizeof(Datum));
+			bool	   *nulls = palloc(table->tupdesc->natts * sizeof(bool));
+
+			heap_deform_tuple(table->vals[i], table->tupdesc, values, nulls);
+			row(values, nulls, arg);
+			MemoryContextSwitchTo(outer);
+			MemoryContextReset(batch);
+		}
+		SPI_freetuptable(table);
+	}
+	SPI_cursor_close(portal);
+	store_end(&state);
+	MemoryContextDelete(batch);
+}
+
+int64
+ul_count_users(void)
+{
+	UlStoreState state;
+	bool		isnull;
+	List	   *names;
+	Oid			relid;
+	char	   *query;
+	int64		count;
+
+	if (ul_users_table[0] == '\0')
+		return DatumGetInt64(ul_execute_value(UL_COUNT_SUBSCRIPTIONS, NULL, &isnull));
+
+	names = textToQualifiedNameList(cstring_to_text(ul_users_table));
+	if (list_length(names) == 1)
+		names = lcons(makeString("public"), names);
+	relid = RangeVarGetRelid(makeRangeVarFromNameList(names), AccessShareLock, false);
+	query = psprintf("SELECT count(*) FROM %s",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+												get_rel_name(relid)));
+
+	/* rules and policies of the table are its owner's to run */
+	store_begin_as(&state, ul_relation_owner(relid), SECURITY_RESTRICTED_OPERATION);
+	if (SPI_execute(query, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not count the rows of \"%s\"", ul_users_table);
+	count = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	store_end(&state);
+	return count;
 }
 
 uint64

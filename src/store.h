@@ -53,6 +53,13 @@ typedef enum UlStatement
 	UL_FOLD_SLOTS,
 	UL_FORGET_KEYS,
 	UL_EXTENSION_VERSION,
+	UL_COUNT_SUBSCRIPTIONS,
+	UL_IMPORT_DONE,
+	UL_IMPORT_MARK,
+	UL_IMPORT_LIMIT,
+	UL_IMPORT_SUBSCRIPTION,
+	UL_IMPORT_COUNTER,
+	UL_DELETE_OLD_EVENTS,
 	UL_NSTATEMENTS
 } UlStatement;
 
@@ -77,6 +84,16 @@ extern void ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRo
  * Returns how many rows it processed.
  */
 extern uint64 ul_execute_text(const char *text);
+
+/*
+ * Runs a query as the current user, not as our owner, and as a
+ * security-restricted operation; calls "row" for each row's columns.  For
+ * tables, and functions behind them, that are not ours.
+ */
+extern void ul_query_as_caller(const char *query, UlStoreRow row, void *arg);
+
+/* Rows of the table that usage_limits.users_table names, counted as its owner. */
+extern int64 ul_count_users(void);
 
 /* The version of the extension's SQL objects. */
 extern char *ul_extension_version(void);

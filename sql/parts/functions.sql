@@ -206,7 +206,12 @@ COMMENT ON FUNCTION usage_revoke IS 'Takes back all that usage_grant gave a role
 CREATE FUNCTION usage_maintain(OUT what text, OUT count bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 5;
 COMMENT ON FUNCTION usage_maintain IS
-'Makes the event partitions of the next twelve months, moves rows out of the default partition, folds slots of closed days into one row, and forgets idempotency keys past their retention. Returns what was done and how often; a partition that could not be had within a second is left for the next run, with a notice.';
+'Makes the event partitions of the next twelve months, moves rows out of the default partition, folds the slots of a bucket into one row, and forgets idempotency keys and events past their retention. Returns what was done and how often; a partition that could not be had within a second is left for the next run, with a notice.';
+
+CREATE FUNCTION usage_import(from_schema text, OUT what text, OUT count bigint) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 8;
+COMMENT ON FUNCTION usage_import IS
+'Takes over the rows of an application''s own tables usage_limits_config, user_subscriptions, user_usage and usage_events in a schema, read under the caller''s rights; timestamps without a zone are taken in the session''s. What is here already stays. Returns what was taken and what could not be. A schema is imported once: again is 55000.';
 
 CREATE FUNCTION usage_limits_version(OUT library_version text, OUT sql_version text)
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;

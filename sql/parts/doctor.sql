@@ -1,0 +1,46 @@
+CREATE FUNCTION usage_doctor(OUT severity text, OUT what text, OUT hint text) RETURNS SETOF record
+LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 10
+BEGIN ATOMIC
+	SELECT 'info', 'the library is not preloaded',
+		'Add usage_limits to shared_preload_libraries and restart: what is limited heavily then waits less.'
+	WHERE NOT 'usage_limits' = ANY (string_to_array(replace(current_setting('shared_preload_libraries'), ' ', ''), ','))
+UNION ALL
+	SELECT 'error', format('the library has version %s, the SQL objects %s', v.library_version, v.sql_version),
+		'Run ALTER EXTENSION usage_limits UPDATE, or restart the server after an upgrade of the package.'
+	FROM usage_limits_version() v
+	WHERE v.library_version <> v.sql_version
+UNION ALL
+	SELECT 'warning', format('usage type "%s" is tracked and has no limit', t.usage_type),
+		'Add a limit with usage_set_limit, or the type to usage_types if it needs none.'
+	FROM (SELECT DISTINCT c.usage_type FROM usage_counters c
+			WHERE c.bucket_start >= usage_limits_first_day(30, false)::timestamp AT TIME ZONE 'UTC') t
+	WHERE NOT EXISTS (SELECT FROM usage_limits_config l WHERE l.usage_type = t.usage_type AND l.is_active)
+		AND NOT EXISTS (SELECT FROM usage_types u WHERE u.usage_type = t.usage_type)
+UNION ALL
+	SELECT 'warning', 'usage_events_default has rows',
+		'Run usage_maintain(), and have it run daily: it makes the partition of each month and moves its rows.'
+	WHERE EXISTS (SELECT FROM ONLY usage_events_default)
+UNION ALL
+	SELECT 'warning', format('usage_events has no partition for %s', to_char(m.month, 'YYYY-MM')),
+		'Run usage_maintain(), and have it run daily.'
+	FROM (SELECT date_trunc('month', usage_now() AT TIME ZONE 'UTC') + n * interval '1 month' AS month
+			FROM generate_series(0, 1) n) m
+	WHERE NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+			WHERE i.inhparent = 'usage_events'::regclass
+				AND c.relname = 'usage_events_' || to_char(m.month, 'YYYY_MM'))
+UNION ALL
+	SELECT 'warning', format('transaction "%s" has been prepared since %s', p.gid, p.prepared),
+		'COMMIT PREPARED or ROLLBACK PREPARED: until then what it used counts, and users that it limits wait.'
+	FROM pg_prepared_xacts p
+	WHERE p.database = current_database() AND p.prepared < clock_timestamp() - interval '1 hour'
+UNION ALL
+	SELECT 'info', format('the setting usage_limits.overrides hides the value of "%s" for tier "%s"', l.limit_type, s.tier),
+		'The setting, or the environment variable that it comes from, goes before the table.'
+	FROM (SELECT regexp_replace(trim(e.entry), '^(.*)\.([^.=]*)=.*$', '\1') AS limit_type,
+				trim(regexp_replace(trim(e.entry), '^(.*)\.([^.=]*)=.*$', '\2')) AS tier
+			FROM string_to_table(current_setting('usage_limits.overrides'), ',') AS e (entry)) s
+		JOIN usage_limits_config l ON l.limit_type = s.limit_type
+	ORDER BY 1, 2;
+END;
+COMMENT ON FUNCTION usage_doctor() IS
+'What is worth an administrator''s attention: severity is error, warning or info; hint says what to do. No rows: all is well.';

@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * env.c
+ *		The server's environment variables, as defaults of settings.
+ *
+ * USAGE_LIMIT_PROMPTS_DAILY_FREE=10 is the entry prompts_daily.free=10 of
+ * usage_limits.overrides: the last word is the tier.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "env.h"
+
+#define LIMIT_PREFIX "USAGE_LIMIT_"
+
+extern char **environ;
+
+static void
+ignore(const char *name, const char *value, const char *why)
+{
+	ereport(LOG,
+			(errmsg("environment variable %s=\"%s\" is ignored", name, value),
+			 errdetail_internal("%s", why)));
+}
+
+static void
+read_switch(const char *name, const char *value, bool *result)
+{
+	bool		parsed;
+
+	if (parse_bool(value, &parsed))
+		*result = parsed;
+	else
+		ignore(name, value, "The value is true or false.");
+}
+
+static void
+read_limit_value(const char *name, const char *value, StringInfo overrides)
+{
+	char	   *limit_type = pstrdup(name + strlen(LIMIT_PREFIX));
+	char	   *tier = strrchr(limit_type, '_');
+	char	   *end;
+	int64		number;
+
+	if (tier == NULL || tier == limit_type || tier[1] == '\0')
+	{
+		ignore(name, value, "The name has the form " LIMIT_PREFIX "<limit>_<tier>.");
+		return;
+	}
+	*tier++ = '\0';
+	errno = 0;
+	number = strtoi64(value, &end, 10);
+	if (end == value || *end != '\0' || errno == ERANGE || number < -1)
+	{
+		ignore(name, value, "The value is a whole number: -1 (unlimited), 0 (blocks) or more.");
+		return;
+	}
+	for (char *p = limit_type; *p; p++)
+		*p = pg_ascii_tolower((unsigned char) *p);
+	for (char *p = tier; *p; p++)
+		*p = pg_ascii_tolower((unsigned char) *p);
+	appendStringInfo(overrides, "%s%s.%s=" INT64_FORMAT,
+					 overrides->len > 0 ? ", " : "", limit_type, tier, number);
+}
+
+void
+ul_read_environment(UlEnvironment *environment)
+{
+	MemoryContext previous = MemoryContextSwitchTo(TopMemoryContext);
+	StringInfoData overrides;
+
+	environment->tracking_enabled = true;
+	environment->limits_enforced = true;
+	environment->analytics_enabled = true;
+	initStringInfo(&overrides);
+	for (char **entry = environ; *entry != NULL; entry++)
+	{
+		const char *equals = strchr(*entry, '=');
+		char	   *name;
+
+		if (equals == NULL || strncmp(*entry, "USAGE_", strlen("USAGE_")) != 0)
+			continue;
+		name = pnstrdup(*entry, equals - *entry);
+		if (strcmp(name, "USAGE_TRACKING_ENABLED") == 0)
+			read_switch(name, equals + 1, &environment->tracking_enabled);
+		else if (strcmp(name, "USAGE_LIMITS_ENFORCED") == 0)
+			read_switch(name, equals + 1, &environment->limits_enforced);
+		else if (strcmp(name, "USAGE_ANALYTICS_ENABLED") == 0)
+			read_switch(name, equals + 1, &environment->analytics_enabled);
+		else if (strncmp(name, LIMIT_PREFIX, strlen(LIMIT_PREFIX)) == 0)
+			read_limit_value(name, equals + 1, &overrides);
+		pfree(name);
+	}
+	environment->overrides = overrides.data;
+	MemoryContextSwitchTo(previous);
+}
