@@ -188,7 +188,8 @@ usage_query(const char *schema, bool has_usage, bool has_events)
 					" sum(p.amount)::int8, sum(p.tokens_used)::int8, sum(p.credits_used)::int8,"
 					" sum(p.duration_ms)::int8, sum(p.events)::int8, sum(p.failed_events)::int8,"
 					" sum(p.cancelled_events)::int8, min(p.first_at), max(p.last_at)"
-					" FROM parts p GROUP BY p.user_id, p.usage_type, p.usage_date, p.event_subtype",
+					" FROM parts p GROUP BY p.user_id, p.usage_type, p.usage_date, p.event_subtype"
+					" HAVING sum(p.amount) <> 0 OR sum(p.events + p.failed_events + p.cancelled_events) > 0",
 					has_events ? psprintf(events, schema) : no_events,
 					has_usage ? psprintf(usage, schema) : no_usage);
 }
