@@ -188,7 +188,7 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" ON CONFLICT (action) DO NOTHING",
 		0, {0}
 	},
-	/* the row types of $4 and $5 differ from table to table: see ul_log_change */
+	/* the row types of $4 and $5 are the table's: see ul_log_change */
 	[UL_LOG_CHANGE] = {
 		"INSERT INTO @.usage_config_log (changed_by, table_name, operation, old_row, new_row)"
 		" VALUES ($1, $2, $3, to_jsonb($4), CASE WHEN $6 THEN to_jsonb($5) END)",
