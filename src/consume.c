@@ -225,7 +225,7 @@ claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int co
 	{
 		UlGroup    *group = &groups[i];
 		const UlType *type = dry_run ?
-			ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
+		ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
 		UlClaim    *claims;
 
 		group->first_claim = *total;

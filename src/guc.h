@@ -26,7 +26,7 @@ typedef enum UlOnTrackError
 extern bool ul_analytics_enabled;
 extern char *ul_default_tier;
 extern int	ul_enforcement;
-extern int	ul_grace_period;		/* seconds */
+extern int	ul_grace_period;	/* seconds */
 extern int	ul_idempotency_retention;	/* seconds */
 extern int	ul_on_track_error;
 extern bool ul_strict_names;

@@ -113,7 +113,7 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" description = coalesce($16, c.description)"
 		" WHERE c.limit_type = $1 RETURNING c",
 		16, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-			INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+		INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
 	},
 	[UL_INSERT_LIMIT] = {
 		"INSERT INTO @.usage_limits_config AS c (limit_type, free_tier_limit, pro_tier_limit,"
@@ -124,7 +124,7 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" coalesce($14, 'durable'), coalesce($15, 'hard'), $16)"
 		" ON CONFLICT (limit_type) DO NOTHING RETURNING c",
 		16, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-			INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+		INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
 	},
 	/* a limit of the type whose durability is another than $2 */
 	[UL_CHECK_DURABILITY] = {
