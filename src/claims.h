@@ -35,7 +35,7 @@ typedef struct UlClaim
 
 	/* ul_judge_claim: */
 	bool		exceeded;		/* the request does not fit */
-	TimestampTz fits_at;		/* when it would; DT_NOEND: never, as far as known */
+	TimestampTz fits_at;		/* when it would; DT_NOEND: unknown, or never */
 } UlClaim;
 
 /* Whether the claim's limit counts a subtype (NULL or "": none). */

@@ -87,24 +87,7 @@ ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 	TimestampTz bucket_start = ul_bucket_start(type, user, request->usage_type, at,
 											   request->occurred_at != NULL);
 	UlAmounts	amounts = {0};
-	UlEventRow	event;
-
-	if (success)
-	{
-		request_measures(request, amounts.measure);
-		amounts.events = strcmp(operation, "use") == 0 ? 1 : 0;
-	}
-	else if (strcmp(request->status, "failed") == 0)
-		amounts.failed_events = 1;
-	else
-		amounts.cancelled_events = 1;
-	ul_xact_book(ul_xact_key(request->user_id, request->usage_type),
-				 bucket_start, request->event_subtype, &amounts, at);
-
-	if (!ul_analytics_enabled || (type != NULL && !type->log_events))
-		return 0;
-	event = (UlEventRow)
-	{
+	UlEventRow	event = {
 		.user_id = request->user_id,
 		.event_type = request->usage_type,
 		.event_subtype = request->event_subtype,
@@ -121,6 +104,21 @@ ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 		.operation = operation,
 		.bucket_start = success ? &bucket_start : NULL,
 	};
+
+	if (success)
+	{
+		request_measures(request, amounts.measure);
+		amounts.events = strcmp(operation, "use") == 0 ? 1 : 0;
+	}
+	else if (strcmp(request->status, "failed") == 0)
+		amounts.failed_events = 1;
+	else
+		amounts.cancelled_events = 1;
+	ul_xact_book(ul_xact_key(request->user_id, request->usage_type),
+				 bucket_start, request->event_subtype, &amounts, at);
+
+	if (!ul_analytics_enabled || (type != NULL && !type->log_events))
+		return 0;
 	return ul_write_event(&event);
 }
 
@@ -227,7 +225,7 @@ claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int co
 	{
 		UlGroup    *group = &groups[i];
 		const UlType *type = dry_run ?
-			ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
+		ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
 		UlClaim    *claims;
 
 		group->first_claim = *total;

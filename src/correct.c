@@ -222,7 +222,7 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	RefundState state = {0};
 	UlRequest	request = {0};
 	UlAmounts	amounts = {0};
-	UlEventRow	event;
+	UlEventRow	event = {0};
 	Snapshot	snapshot;
 	TimestampTz now;
 	int64		left;
@@ -279,21 +279,18 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 				 state.event_subtype, &amounts, state.created_at);
 
 	/* written whatever the settings say: it is what keeps a second refund out */
-	event = (UlEventRow)
-	{
-		.user_id = state.user_id,
-		.event_type = state.usage_type,
-		.event_subtype = state.event_subtype,
-		.tokens_used = &back[UL_MEASURE_TOKENS],
-		.credits_used = &back[UL_MEASURE_CREDITS],
-		.duration_ms = &back[UL_MEASURE_DURATION_MS],
-		.status = "success",
-		.created_at = now,
-		.amount = back[UL_MEASURE_AMOUNT],
-		.operation = "refund",
-		.bucket_start = &state.bucket_start,
-		.refund_of = &event_id,
-	};
+	event.user_id = state.user_id;
+	event.event_type = state.usage_type;
+	event.event_subtype = state.event_subtype;
+	event.tokens_used = &back[UL_MEASURE_TOKENS];
+	event.credits_used = &back[UL_MEASURE_CREDITS];
+	event.duration_ms = &back[UL_MEASURE_DURATION_MS];
+	event.status = "success";
+	event.created_at = now;
+	event.amount = back[UL_MEASURE_AMOUNT];
+	event.operation = "refund";
+	event.bucket_start = &state.bucket_start;
+	event.refund_of = &event_id;
 	event_id = ul_write_event(&event);
 	report(&request, now, decision);
 	decision->event_id = event_id;

@@ -448,7 +448,7 @@ ul_limits_generation(void)
 	return ul_generation(UL_SIGNAL_CONFIG) + ul_generation(UL_SIGNAL_USERS);
 }
 
-UlLimit *const *
+UlLimit    *const *
 ul_all_limits(int *count)
 {
 	UlConfig   *current = get_config();

@@ -56,7 +56,7 @@ add_month(Months *months, int number)
 	UlArgs		args = {0};
 	bool		missing;
 
-	/* what is out of the range that a name can hold stays in the default partition */
+	/* what no name can hold stays in the default partition */
 	if (months->count == MONTHS_AT_ONCE || year < 1 || year > 9998)
 		return;
 	entry = &months->months[months->count];

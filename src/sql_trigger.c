@@ -151,7 +151,7 @@ static void
 complete_window(Row *row, const char *limit_type)
 {
 	const Interval *period = row->nulls[Anum_config_period - 1] ?
-		NULL : DatumGetIntervalP(row->values[Anum_config_period - 1]);
+	NULL : DatumGetIntervalP(row->values[Anum_config_period - 1]);
 	char	   *alignment = row_text(row, Anum_config_alignment);
 	bool		concurrency = strcmp(row_text(row, Anum_config_kind), "concurrency") == 0;
 	UlAlignment aligned;

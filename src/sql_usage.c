@@ -33,8 +33,7 @@ PG_FUNCTION_INFO_V1(usage_check_action);
 static void
 decide_not_tracked(const UlRequest *request, UlDecision *decision)
 {
-	*decision = (UlDecision)
-	{
+	UlDecision	answer = {
 		.allowed = true,
 		.reason = "not_enforced",
 		.usage_type = request->usage_type,
@@ -43,6 +42,8 @@ decide_not_tracked(const UlRequest *request, UlDecision *decision)
 		.reset_at = DT_NOEND,
 		.retry_after = -1,
 	};
+
+	*decision = answer;
 }
 
 /* The event's id, 0 for none. */

@@ -116,7 +116,7 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" description = coalesce($16, c.description)"
 		" WHERE c.limit_type = $1 RETURNING c",
 		16, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-			INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+		INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
 	},
 	[UL_INSERT_LIMIT] = {
 		"INSERT INTO @.usage_limits_config AS c (limit_type, free_tier_limit, pro_tier_limit,"
@@ -127,7 +127,7 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" coalesce($14, 'durable'), coalesce($15, 'hard'), $16)"
 		" ON CONFLICT (limit_type) DO NOTHING RETURNING c",
 		16, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-			INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+		INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
 	},
 	/* a limit of the type whose durability is another than $2 */
 	[UL_CHECK_DURABILITY] = {
@@ -191,7 +191,7 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" ON CONFLICT (action) DO NOTHING",
 		0, {0}
 	},
-	/* the row types of $4 and $5 differ from table to table: see ul_log_change */
+	/* the row types of $4 and $5 are the table's: see ul_log_change */
 	[UL_LOG_CHANGE] = {
 		"INSERT INTO @.usage_config_log (changed_by, table_name, operation, old_row, new_row)"
 		" VALUES ($1, $2, $3, to_jsonb($4), CASE WHEN $6 THEN to_jsonb($5) END)",

@@ -50,7 +50,7 @@ typedef struct UlXact
 	UlLevel    *spare_levels;
 	UlFrame    *spare_frames;
 	int			nlocked;
-	bool		flushed;		/* written; what is booked now is written at once */
+	bool		flushed;		/* from now on every booking writes at once */
 } UlXact;
 
 /* Hash entries, whose key is what the pointers point at */
