@@ -12,7 +12,7 @@ DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
 REGRESS = setup
 REGRESS_OPTS = --inputdir=test --temp-instance=./tmp_check --temp-config=test/usage_limits.conf
-ISOLATION = 
+ISOLATION =
 ISOLATION_OPTS = --inputdir=test --outputdir=. --temp-instance=./tmp_check_iso --temp-config=test/usage_limits.conf
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl

@@ -254,7 +254,9 @@ exceeds_more(const UlClaim *a, const UlClaim *b)
 {
 	if (a->fits_at != b->fits_at)
 		return a->fits_at > b->fits_at;
-	return ul_claim_remaining(a, a->used) < ul_claim_remaining(b, b->used);
+	if (ul_claim_remaining(a, a->used) != ul_claim_remaining(b, b->used))
+		return ul_claim_remaining(a, a->used) < ul_claim_remaining(b, b->used);
+	return strcmp(a->limit->limit_type, b->limit->limit_type) < 0;
 }
 
 /* The claim named by an answer: see the type usage_decision. */
@@ -277,7 +279,9 @@ binding_claim(UlClaim *claims, int count, bool exceeded, bool denying)
 			continue;
 		}
 		remaining = ul_claim_remaining(claim, add_saturated(claim->used, claim->requested));
-		if (binding == NULL || remaining < least)
+		if (binding == NULL || remaining < least ||
+			(remaining == least &&
+			 strcmp(claim->limit->limit_type, binding->limit->limit_type) < 0))
 		{
 			binding = claim;
 			least = remaining;

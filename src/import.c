@@ -126,20 +126,20 @@ import_event(const Datum *values, const bool *nulls, void *arg)
 	event = (UlEventRow)
 	{
 		.user_id = TextDatumGetCString(values[0]),
-		.event_type = TextDatumGetCString(values[1]),
-		.event_subtype = nulls[2] ? NULL : TextDatumGetCString(values[2]),
-		.project_id = nulls[3] ? NULL : DatumGetUUIDP(values[3]),
-		.scene_id = nulls[4] ? NULL : DatumGetUUIDP(values[4]),
-		.tokens_used = nulls[5] ? NULL : &numbers[0],
-		.credits_used = nulls[6] ? NULL : &numbers[1],
-		.duration_ms = nulls[7] ? NULL : &numbers[2],
-		.status = status,
-		.error_message = nulls[9] ? NULL : TextDatumGetCString(values[9]),
-		.metadata = nulls[10] ? NULL : DatumGetJsonbP(values[10]),
-		.created_at = DatumGetTimestampTz(values[11]),
-		.amount = 1,
-		.operation = "use",
-		.bucket_start = strcmp(status, "success") == 0 ? &bucket_start : NULL,
+			.event_type = TextDatumGetCString(values[1]),
+			.event_subtype = nulls[2] ? NULL : TextDatumGetCString(values[2]),
+			.project_id = nulls[3] ? NULL : DatumGetUUIDP(values[3]),
+			.scene_id = nulls[4] ? NULL : DatumGetUUIDP(values[4]),
+			.tokens_used = nulls[5] ? NULL : &numbers[0],
+			.credits_used = nulls[6] ? NULL : &numbers[1],
+			.duration_ms = nulls[7] ? NULL : &numbers[2],
+			.status = status,
+			.error_message = nulls[9] ? NULL : TextDatumGetCString(values[9]),
+			.metadata = nulls[10] ? NULL : DatumGetJsonbP(values[10]),
+			.created_at = DatumGetTimestampTz(values[11]),
+			.amount = 1,
+			.operation = "use",
+			.bucket_start = strcmp(status, "success") == 0 ? &bucket_start : NULL,
 	};
 	(void) ul_write_event(&event);
 	imported->events++;
@@ -150,28 +150,28 @@ static char *
 usage_query(const char *schema, bool has_usage, bool has_events)
 {
 	const char *events =
-		"SELECT e.user_id::text, e.event_type::text AS usage_type,"
-		" coalesce(e.event_subtype::text, '') AS event_subtype,"
-		" (e.created_at::timestamptz AT TIME ZONE 'UTC')::date AS usage_date,"
-		" count(*) FILTER (WHERE e.status IS NULL OR e.status = 'success') AS events,"
-		" count(*) FILTER (WHERE e.status = 'failed') AS failed_events,"
-		" count(*) FILTER (WHERE e.status = 'cancelled') AS cancelled_events,"
-		" coalesce(sum(e.tokens_used) FILTER (WHERE e.status IS NULL OR e.status = 'success'), 0)::int8 AS tokens_used,"
-		" coalesce(sum(e.credits_used) FILTER (WHERE e.status IS NULL OR e.status = 'success'), 0)::int8 AS credits_used,"
-		" coalesce(sum(e.duration_ms) FILTER (WHERE e.status IS NULL OR e.status = 'success'), 0)::int8 AS duration_ms,"
-		" min(e.created_at::timestamptz) AS first_at, max(e.created_at::timestamptz) AS last_at"
-		" FROM %s.usage_events e GROUP BY 1, 2, 3, 4";
+	"SELECT e.user_id::text, e.event_type::text AS usage_type,"
+	" coalesce(e.event_subtype::text, '') AS event_subtype,"
+	" (e.created_at::timestamptz AT TIME ZONE 'UTC')::date AS usage_date,"
+	" count(*) FILTER (WHERE e.status IS NULL OR e.status = 'success') AS events,"
+	" count(*) FILTER (WHERE e.status = 'failed') AS failed_events,"
+	" count(*) FILTER (WHERE e.status = 'cancelled') AS cancelled_events,"
+	" coalesce(sum(e.tokens_used) FILTER (WHERE e.status IS NULL OR e.status = 'success'), 0)::int8 AS tokens_used,"
+	" coalesce(sum(e.credits_used) FILTER (WHERE e.status IS NULL OR e.status = 'success'), 0)::int8 AS credits_used,"
+	" coalesce(sum(e.duration_ms) FILTER (WHERE e.status IS NULL OR e.status = 'success'), 0)::int8 AS duration_ms,"
+	" min(e.created_at::timestamptz) AS first_at, max(e.created_at::timestamptz) AS last_at"
+	" FROM %s.usage_events e GROUP BY 1, 2, 3, 4";
 	const char *no_events =
-		"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::text AS event_subtype,"
-		" NULL::date AS usage_date, 0::int8 AS events, 0::int8 AS failed_events,"
-		" 0::int8 AS cancelled_events, 0::int8 AS tokens_used, 0::int8 AS credits_used,"
-		" 0::int8 AS duration_ms, NULL::timestamptz AS first_at, NULL::timestamptz AS last_at WHERE false";
+	"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::text AS event_subtype,"
+	" NULL::date AS usage_date, 0::int8 AS events, 0::int8 AS failed_events,"
+	" 0::int8 AS cancelled_events, 0::int8 AS tokens_used, 0::int8 AS credits_used,"
+	" 0::int8 AS duration_ms, NULL::timestamptz AS first_at, NULL::timestamptz AS last_at WHERE false";
 	const char *usage =
-		"SELECT u.user_id::text, u.usage_type::text, u.usage_date::date, sum(u.count)::int8 AS amount"
-		" FROM %s.user_usage u GROUP BY 1, 2, 3";
+	"SELECT u.user_id::text, u.usage_type::text, u.usage_date::date, sum(u.count)::int8 AS amount"
+	" FROM %s.user_usage u GROUP BY 1, 2, 3";
 	const char *no_usage =
-		"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::date AS usage_date,"
-		" NULL::int8 AS amount WHERE false";
+	"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::date AS usage_date,"
+	" NULL::int8 AS amount WHERE false";
 
 	return psprintf("WITH e AS (%s), u AS (%s),"
 					" rest AS (SELECT u.user_id, u.usage_type, u.usage_date,"

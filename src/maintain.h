@@ -14,7 +14,7 @@ typedef struct UlMaintenance
 	int64		events_moved;
 	int64		rows_folded;
 	int64		keys_forgotten;
-	int64		events_deleted;	/* past their retention */
+	int64		events_deleted; /* past their retention */
 } UlMaintenance;
 
 /* Does what is due, and counts it. */

@@ -34,7 +34,9 @@ ul_latest_snapshot(bool hide_own)
 {
 	Snapshot	snapshot;
 
-	/* a registered copy is ours to change */
+	/* the transaction's first snapshot is kept as it is, any other is copied */
+	if (!FirstSnapshotSet)
+		(void) GetTransactionSnapshot();
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (hide_own)
 		snapshot->curcid = 0;

@@ -73,12 +73,43 @@ track(const UlRequest *request, const char *key)
 	return decision.event_id;
 }
 
+/* The event's id, 0 for none. */
+static int64
+track_arguments(FunctionCallInfo fcinfo)
+{
+	UlRequest	request = {
+		.user_id = ul_arg_user_id(fcinfo, 0),
+		.usage_type = ul_arg_usage_type(fcinfo, 1),
+		.amount = ul_arg_amount(fcinfo, 2, "amount"),
+		.event_subtype = ul_arg_subtype(fcinfo, 3),
+		.project_id = ul_arg_uuid(fcinfo, 4),
+		.scene_id = ul_arg_uuid(fcinfo, 5),
+		.tokens_used = ul_arg_optional_amount(fcinfo, 6, "tokens_used"),
+		.credits_used = ul_arg_optional_amount(fcinfo, 7, "credits_used"),
+		.duration_ms = ul_arg_optional_amount(fcinfo, 8, "duration_ms"),
+		.status = ul_arg_name(fcinfo, 9, "status"),
+		.error_message = ul_arg_string(fcinfo, 10),
+		.metadata = ul_arg_jsonb(fcinfo, 11),
+		.occurred_at = ul_arg_timestamptz(fcinfo, 12),
+	};
+	const char *key = ul_arg_optional_name(fcinfo, 13, "idempotency_key");
+
+	if (strcmp(request.status, "success") != 0 &&
+		strcmp(request.status, "failed") != 0 &&
+		strcmp(request.status, "cancelled") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("status must be success, failed or cancelled")));
+	ul_prevent_read_only("usage_track()");
+	return track(&request, key);
+}
+
 /*
  * Tracks in a subtransaction of its own, and turns an error into a warning:
  * tracking must not break its caller.  A cancel is no such error.
  */
 static int64
-track_with_warning(const UlRequest *request, const char *key)
+track_with_warning(FunctionCallInfo fcinfo)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -88,7 +119,7 @@ track_with_warning(const UlRequest *request, const char *key)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		event_id = track(request, key);
+		event_id = track_arguments(fcinfo);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -118,36 +149,12 @@ track_with_warning(const UlRequest *request, const char *key)
 Datum
 usage_track(PG_FUNCTION_ARGS)
 {
-	UlRequest	request = {
-		.user_id = ul_arg_user_id(fcinfo, 0),
-		.usage_type = ul_arg_usage_type(fcinfo, 1),
-		.amount = ul_arg_amount(fcinfo, 2, "amount"),
-		.event_subtype = ul_arg_subtype(fcinfo, 3),
-		.project_id = ul_arg_uuid(fcinfo, 4),
-		.scene_id = ul_arg_uuid(fcinfo, 5),
-		.tokens_used = ul_arg_optional_amount(fcinfo, 6, "tokens_used"),
-		.credits_used = ul_arg_optional_amount(fcinfo, 7, "credits_used"),
-		.duration_ms = ul_arg_optional_amount(fcinfo, 8, "duration_ms"),
-		.status = ul_arg_name(fcinfo, 9, "status"),
-		.error_message = ul_arg_string(fcinfo, 10),
-		.metadata = ul_arg_jsonb(fcinfo, 11),
-		.occurred_at = ul_arg_timestamptz(fcinfo, 12),
-	};
-	const char *key = ul_arg_optional_name(fcinfo, 13, "idempotency_key");
 	int64		event_id;
 
-	if (strcmp(request.status, "success") != 0 &&
-		strcmp(request.status, "failed") != 0 &&
-		strcmp(request.status, "cancelled") != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("status must be success, failed or cancelled")));
 	if (!ul_tracking_enabled)
 		PG_RETURN_NULL();
-	ul_prevent_read_only("usage_track()");
-
 	event_id = ul_on_track_error == UL_TRACK_WARNING ?
-		track_with_warning(&request, key) : track(&request, key);
+		track_with_warning(fcinfo) : track_arguments(fcinfo);
 	if (event_id == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(event_id);

@@ -272,7 +272,11 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO NOTHING",
 		COUNTER_TYPES
 	},
-	/* $1: now; $2: the retention of types without one of their own, null for good */
+
+	/*
+	 * $1: now; $2: the retention of types without one of their own, null for
+	 * good
+	 */
 	[UL_DELETE_OLD_EVENTS] = {
 		"DELETE FROM @.usage_events e"
 		" WHERE e.created_at < $1 - coalesce((SELECT t.retention FROM @.usage_types t WHERE t.usage_type = e.event_type), $2)"

@@ -115,8 +115,8 @@ local_boundary(Timestamp local, UlUnit unit, int steps)
 			break;
 		case UL_UNIT_MONTH:
 			steps += tm.tm_year * MONTHS_PER_YEAR + tm.tm_mon - 1;
-			tm.tm_year = steps / MONTHS_PER_YEAR;
-			tm.tm_mon = steps % MONTHS_PER_YEAR + 1;
+			tm.tm_year = floor_to(steps, MONTHS_PER_YEAR) / MONTHS_PER_YEAR;
+			tm.tm_mon = steps - tm.tm_year * MONTHS_PER_YEAR + 1;
 			tm.tm_mday = 1;
 			break;
 		case UL_UNIT_YEAR:

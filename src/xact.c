@@ -187,12 +187,20 @@ write_cell(UlCell *cell)
 	cell->written = total;
 }
 
+/*
+ * A transaction may have become read-only after what it booked was admitted;
+ * like any row written before, that is still committed.
+ */
 static void
 flush(void)
 {
+	bool		read_only = XactReadOnly;
+
+	XactReadOnly = false;
 	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
 		for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
 			write_cell(cell);
+	XactReadOnly = read_only;
 	current->flushed = true;
 }
 
