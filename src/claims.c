@@ -234,13 +234,25 @@ ul_claim_remaining(const UlClaim *claim, int64 used)
 	return Max(0, subtract_saturated(claim->value, used));
 }
 
+/* Whether the first claim has less left; of two that have the same, the one of the lesser name. */
+static bool
+is_tighter(const UlClaim *a, int64 a_used, const UlClaim *b, int64 b_used)
+{
+	int64		a_remaining = ul_claim_remaining(a, a_used);
+	int64		b_remaining = ul_claim_remaining(b, b_used);
+
+	if (a_remaining != b_remaining)
+		return a_remaining < b_remaining;
+	return strcmp(a->limit->limit_type, b->limit->limit_type) < 0;
+}
+
 /* Of two claims that a request exceeds: whether the first is named. */
 static bool
 exceeds_more(const UlClaim *a, const UlClaim *b)
 {
 	if (a->fits_at != b->fits_at)
 		return a->fits_at > b->fits_at;
-	return ul_claim_remaining(a, a->used) < ul_claim_remaining(b, b->used);
+	return is_tighter(a, a->used, b, b->used);
 }
 
 /* The claim named by an answer: see the type usage_decision. */
@@ -248,12 +260,10 @@ static UlClaim *
 binding_claim(UlClaim *claims, int count, bool exceeded, bool denying)
 {
 	UlClaim    *binding = NULL;
-	int64		least = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		UlClaim    *claim = &claims[i];
-		int64		remaining;
 
 		if (exceeded)
 		{
@@ -262,12 +272,10 @@ binding_claim(UlClaim *claims, int count, bool exceeded, bool denying)
 				binding = claim;
 			continue;
 		}
-		remaining = ul_claim_remaining(claim, add_saturated(claim->used, claim->requested));
-		if (binding == NULL || remaining < least)
-		{
+		if (binding == NULL ||
+			is_tighter(claim, add_saturated(claim->used, claim->requested),
+					   binding, add_saturated(binding->used, binding->requested)))
 			binding = claim;
-			least = remaining;
-		}
 	}
 	return binding;
 }
