@@ -156,11 +156,15 @@ ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz now, UlCla
 	return count;
 }
 
-/* Fills in what requests ask of a claim's limit; amount 0 asks and takes nothing. */
-static void
+/*
+ * Fills in what requests ask of a claim's limit; amount 0 asks and takes
+ * nothing.  False if the limit counts none of them, being on another subtype.
+ */
+static bool
 sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
 {
 	const UlLimit *limit = claim->limit;
+	bool		applies = false;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -169,11 +173,13 @@ sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
 		if (strcmp(requests[i].usage_type, limit->usage_type) != 0 ||
 			!ul_limit_counts(limit, requests[i].event_subtype))
 			continue;
+		applies = true;
 		request_measures(&requests[i], measures);
 		claim->requested += measures[limit->measure];
 		if (requests[i].amount != 0 && !dry_run)
 			claim->consumes += measures[limit->measure];
 	}
+	return applies;
 }
 
 static int
@@ -236,11 +242,13 @@ claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int co
 		const UlType *type = dry_run ?
 			ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
 		UlClaim    *claims;
+		int			nlimits = ul_claims_of_type(type, user, now, &claims);
 
 		group->first_claim = *total;
-		group->nclaims = ul_claims_of_type(type, user, now, &claims);
-		for (int j = 0; j < group->nclaims; j++)
-			sum_requests(&claims[j], requests, count, dry_run);
+		group->nclaims = 0;
+		for (int j = 0; j < nlimits; j++)
+			if (sum_requests(&claims[j], requests, count, dry_run))
+				claims[group->nclaims++] = claims[j];
 		if (all == NULL)
 			all = claims;
 		else if (group->nclaims > 0)
@@ -288,7 +296,7 @@ ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
 	decision->retry_after = -1;
 }
 
-/* Where no type has a limit the first one is named, with all that is asked of it. */
+/* Where no limit applies the first type is named, with all that is asked of it. */
 static void
 decide_unlimited(const UlRequest *requests, const UlGroup *groups, int ngroups, bool dry_run,
 				 TimestampTz now, UlDecision *decision)
