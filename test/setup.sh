@@ -12,6 +12,7 @@
 #
 # Sets: tree (this checkout), work (the temporary folder, removed at exit),
 # src (a copy of the tree, built), pg (PostgreSQL's bin folder), PATH, PGHOST.
+# A process whose number is in child is ended at exit.
 
 set -eu
 umask 022
@@ -22,8 +23,10 @@ while [ ! -f "$tree/usage_limits.control" ]; do
 	tree=$(dirname "$tree")
 done
 
-# What the caller has set for other servers and other builds must not count here.
-for name in $(env | sed -n 's/^\(PG[A-Z]*\)=.*/\1/p') MAKEFLAGS MAKELEVEL MFLAGS PROFILE COPT CFLAGS USAGE_SCHEMA; do
+# What the caller has set for other servers and other builds must not count
+# here, nor what would configure the extension.
+for name in $(env | sed -n -e 's/^\(PG[A-Z]*\)=.*/\1/p' -e 's/^\(USAGE_[A-Z_0-9]*\)=.*/\1/p' -e 's/^\(CREDITS_[A-Z_0-9]*\)=.*/\1/p') \
+	MAKEFLAGS MAKELEVEL MFLAGS PROFILE COPT CFLAGS; do
 	unset "$name"
 done
 export LC_ALL=C.UTF-8 TZ=UTC PGTZ=UTC
@@ -92,18 +95,17 @@ install_packages() {
 }
 
 # Runs a command as the user that the server runs as, with no dot files of anyone.
-as_user() {
-	if [ "$(id -u)" = 0 ]; then
-		setpriv --reuid="$user" --regid="$user" --init-groups env HOME="$work" "$@"
-	else
-		env HOME="$work" "$@"
-	fi
-}
+as_user() { $as_user "$@"; }
 
-# Stops every server that still runs in the temporary folder, and removes that.
+# Stops the child and every server that still runs in the temporary folder, and
+# removes that.
 clean_up() {
 	status=$?
 	trap - EXIT HUP INT TERM
+	if [ -n "$child" ]; then
+		kill "$child" 2>/dev/null || true
+		wait "$child" 2>/dev/null || true
+	fi
 	if [ -n "$pg" ]; then
 		find "$work" -name postmaster.pid | while read -r pidfile; do
 			as_user "$pg/pg_ctl" -D "$(dirname "$pidfile")" -m immediate stop >/dev/null 2>&1 || true
@@ -165,14 +167,18 @@ start_server() {
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/usage_limits.XXXXXX")
 chmod 755 "$work"
-pg=
+pg='' child=''
 trap clean_up EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 install_packages
 user=$(id -un)
-[ "$(id -u)" != 0 ] || user=postgres
+as_user="env HOME=$work"
+if [ "$(id -u)" = 0 ]; then
+	user=postgres
+	as_user="setpriv --reuid=$user --regid=$user --init-groups $as_user"
+fi
 mkdir -m 1777 "$work/tmp"
 export PGHOST="$work" PGUSER=postgres TMPDIR="$work/tmp"
 copy_postgres
