@@ -78,7 +78,7 @@ ul_base_name_length(const char *limit_type, int *suffix)
 	int			length = strlen(limit_type);
 
 	*suffix = -1;
-	for (int i = 0; i < lengthof(suffixes); i++)
+	for (size_t i = 0; i < lengthof(suffixes); i++)
 	{
 		int			tail = strlen(suffixes[i]);
 

@@ -101,7 +101,7 @@ usage_limits_before_install(PG_FUNCTION_ARGS)
 	List	   *path = fetch_search_path(false);
 	Oid			namespace = linitial_oid(path);
 
-	for (int i = 0; i < lengthof(relations); i++)
+	for (size_t i = 0; i < lengthof(relations); i++)
 		if (OidIsValid(get_relname_relid(relations[i], namespace)))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_TABLE),
@@ -148,7 +148,7 @@ function_list(int parts)
 	StringInfoData list;
 
 	initStringInfo(&list);
-	for (int i = 0; i < lengthof(functions); i++)
+	for (size_t i = 0; i < lengthof(functions); i++)
 		if (functions[i].parts & parts)
 			appendStringInfo(&list, "%s@.%s", list.len > 0 ? ", " : "", functions[i].name);
 	return list.data;
@@ -160,7 +160,7 @@ config_table_list(void)
 	StringInfoData list;
 
 	initStringInfo(&list);
-	for (int i = 0; i < lengthof(config_tables); i++)
+	for (size_t i = 0; i < lengthof(config_tables); i++)
 		appendStringInfo(&list, "%s@.%s", i > 0 ? ", " : "", config_tables[i]);
 	return list.data;
 }

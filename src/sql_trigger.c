@@ -144,7 +144,7 @@ derive_period(const char *limit_type)
 	int			suffix;
 
 	(void) ul_base_name_length(limit_type, &suffix);
-	return suffix < 0 || suffix >= lengthof(periods) ? NULL : &periods[suffix];
+	return suffix < 0 || suffix >= (int) lengthof(periods) ? NULL : &periods[suffix];
 }
 
 static void
@@ -218,7 +218,7 @@ check_limit(Row *row, const char *limit_type)
 	char	   *enforcement = row_text(row, Anum_config_enforcement);
 	char	   *subtype = row_text(row, Anum_config_event_subtype);
 
-	for (int i = 0; i < lengthof(tiers); i++)
+	for (size_t i = 0; i < lengthof(tiers); i++)
 		if (!row->nulls[tiers[i] - 1] && DatumGetInt64(row->values[tiers[i] - 1]) < -1)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
