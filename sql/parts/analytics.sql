@@ -130,7 +130,7 @@ BEGIN ATOMIC
 		FROM usage_limits_first_day(usage_top_users.days, true) AS f (first_day)
 	)
 	SELECT c.user_id, sum(c.amount)::bigint,
-		max(c.last_at) FILTER (WHERE c.events > 0 OR c.amount <> 0)
+		max(c.last_at) FILTER (WHERE c.events <> 0 OR c.amount <> 0)
 	FROM usage_counters c
 	WHERE c.usage_type = usage_top_users.usage_type
 		AND c.bucket_start >= (SELECT r.starts_at FROM range r)
@@ -416,7 +416,7 @@ BEGIN ATOMIC
 		usage_limits_tier(s.tier, s.status, s.status_since, s.started_at, s.expires_at),
 		s.status,
 		(SELECT max(c.last_at) FROM usage_counters c
-			WHERE c.user_id = p.user_id AND (c.events > 0 OR c.amount <> 0))
+			WHERE c.user_id = p.user_id AND (c.events <> 0 OR c.amount <> 0))
 	FROM page p
 		LEFT JOIN user_subscriptions s ON s.user_id = p.user_id
 	WHERE p.user_id IS NOT NULL AND starts_with(p.user_id, coalesce(usage_users.search, ''))
