@@ -216,6 +216,12 @@ ul_claim_denies(const UlClaim *claim)
 		claim->limit->enforcement == UL_HARD;
 }
 
+bool
+ul_claim_admits(const UlClaim *claim)
+{
+	return claim->used < claim->value || !ul_claim_denies(claim);
+}
+
 const char *
 ul_claim_reason(const UlClaim *claim)
 {

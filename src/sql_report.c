@@ -122,7 +122,7 @@ append_claim(StringInfo json, const UlClaim *claim, bool with_details)
 	TimestampTz reset_at = ul_claim_resets_at(claim);
 
 	appendStringInfo(json, "{\"allowed\":%s,\"current\":" INT64_FORMAT ",\"limit\":" INT64_FORMAT,
-					 claim->value < 0 || claim->used < claim->value ? "true" : "false",
+					 ul_claim_admits(claim) ? "true" : "false",
 					 claim->used, claim->value);
 	if (claim->value < 0)
 		appendStringInfoString(json, ",\"remaining\":null");
