@@ -89,7 +89,7 @@ BEGIN ATOMIC
 		LIMIT 100
 	)
 	SELECT jsonb_build_object(
-		'daily', (SELECT coalesce(jsonb_object_agg(d.usage_date::text, d.types), '{}') FROM daily d),
+		'daily', (SELECT coalesce(jsonb_object_agg(to_char(d.usage_date::timestamp, 'YYYY-MM-DD'), d.types), '{}') FROM daily d),
 		'totals', (SELECT coalesce(jsonb_object_agg(t.usage_type, t.count), '{}') FROM totals t),
 		'recentEvents', (SELECT coalesce(jsonb_agg(jsonb_build_object(
 				'id', r.id,

@@ -36,7 +36,7 @@ COMMENT ON COLUMN usage_counters.first_at IS 'Time of the first use in the row; 
 COMMENT ON COLUMN usage_counters.last_at IS 'Time of the last use in the row; without any, of the last failed or cancelled event.';
 
 CREATE VIEW user_usage AS
-SELECT c.user_id || ':' || c.usage_type || ':' || (c.bucket_start AT TIME ZONE 'UTC')::date::text AS id,
+SELECT c.user_id || ':' || c.usage_type || ':' || to_char((c.bucket_start AT TIME ZONE 'UTC')::date::timestamp, 'YYYY-MM-DD') AS id,
 	c.user_id,
 	c.usage_type,
 	(c.bucket_start AT TIME ZONE 'UTC')::date AS usage_date,
