@@ -261,14 +261,18 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 	},
 	[UL_IMPORT_LIMIT] = {
 		"INSERT INTO @.usage_limits_config (limit_type, free_tier_limit, pro_tier_limit, team_tier_limit,"
-		" description, is_active) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (limit_type) DO NOTHING",
-		6, {TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID, BOOLOID}
+		" description, is_active, created_at, updated_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, @.usage_now()), coalesce($8, @.usage_now()))"
+		" ON CONFLICT (limit_type) DO NOTHING",
+		8, {TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 	},
 	[UL_IMPORT_SUBSCRIPTION] = {
 		"INSERT INTO @.user_subscriptions (user_id, tier, stripe_customer_id, stripe_subscription_id,"
-		" status, started_at, expires_at, metadata) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" status, started_at, expires_at, metadata, created_at, updated_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, @.usage_now()), coalesce($10, @.usage_now()))"
 		" ON CONFLICT (user_id) DO NOTHING",
-		8, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID}
+		10, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
+		TIMESTAMPTZOID, TIMESTAMPTZOID}
 	},
 	[UL_IMPORT_COUNTER] = {
 		"INSERT INTO @.usage_counters (" COUNTER_COLUMNS ") " COUNTER_VALUES
@@ -299,6 +303,7 @@ typedef struct UlStoreState
 	Oid			user;
 	int			security_context;
 	int			path_level;
+	int			guc_level;		/* 0: none of its own */
 	bool		snapshot_pushed;
 } UlStoreState;
 
@@ -310,6 +315,8 @@ store_begin_as(UlStoreState *state, Oid user, int restriction)
 		elog(ERROR, "SPI_connect failed");
 	GetUserIdAndSecContext(&state->user, &state->security_context);
 	SetUserIdAndSecContext(user, state->security_context | SECURITY_LOCAL_USERID_CHANGE | restriction);
+	/* what code that is not ours sets is set back */
+	state->guc_level = restriction != 0 ? NewGUCNestLevel() : 0;
 	state->path_level = ul_push_search_path();
 
 	/* there is none any more when a transaction commits */
@@ -333,6 +340,8 @@ store_end(const UlStoreState *state)
 	/* what was written is seen by what follows, also in the same statement */
 	CommandCounterIncrement();
 	ul_pop_search_path(state->path_level);
+	if (state->guc_level > 0)
+		AtEOXact_GUC(false, state->guc_level);
 	SetUserIdAndSecContext(state->user, state->security_context);
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
