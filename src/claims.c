@@ -103,10 +103,45 @@ add_usage(TimestampTz bucket_start, const char *event_subtype, const int64 *meas
 			bucket_start < claim->window.start || bucket_start >= claim->window.end ||
 			!ul_limit_counts(limit, event_subtype))
 			continue;
-		claim->used = add_saturated(claim->used, used);
 		if (limit->period.alignment == UL_ALIGN_SLIDING)
 			add_part(claim, bucket_start, used);
+		else
+			claim->used = add_saturated(claim->used, used);
 	}
+}
+
+/*
+ * The usage of a sliding window.  What was taken back with an adjustment makes
+ * room for what was used before it, which leaves the window first: it must not
+ * make more room than there is.  So it is not the sum of all parts but the
+ * most that the newest ones add up to, however many they are.
+ */
+static void
+sum_parts(UlClaim *claim)
+{
+	int64		sum = 0;
+
+	claim->used = 0;
+	for (int i = claim->nparts - 1; i >= 0; i--)
+	{
+		sum = add_saturated(sum, claim->parts[i].used);
+		claim->used = Max(claim->used, sum);
+	}
+}
+
+/* When no more than some usage will be left in a sliding window, or DT_NOEND. */
+static TimestampTz
+parts_left_at(const UlClaim *claim, int64 usage)
+{
+	int64		sum = 0;
+
+	for (int i = claim->nparts - 1; i >= 0; i--)
+	{
+		sum = add_saturated(sum, claim->parts[i].used);
+		if (sum > usage)
+			return ul_sliding_leaves(&claim->limit->period, claim->parts[i].bucket_start);
+	}
+	return DT_NOEND;
 }
 
 /* Calls "seen" for the transaction's own cells of a key. */
@@ -135,6 +170,9 @@ ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usag
 		return;
 	ul_gate_read(user_id, usage_type, from, add_usage, &state);
 	read_pending(user_id, usage_type, add_usage, &state);
+	for (int i = 0; i < count; i++)
+		if (claims[i].limit->period.alignment == UL_ALIGN_SLIDING)
+			sum_parts(&claims[i]);
 }
 
 typedef struct SumState
@@ -177,24 +215,6 @@ ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from)
 	return sum_since(user_id, usage_type, from).newest;
 }
 
-/*
- * A sliding window: when enough of the oldest usage has left.  The request is
- * not larger than the limit, so that it fits when all has left.
- */
-static TimestampTz
-sliding_fits_at(const UlClaim *claim)
-{
-	int64		used = claim->used;
-
-	for (int i = 0; i < claim->nparts; i++)
-	{
-		used = subtract_saturated(used, claim->parts[i].used);
-		if (claim->requested <= subtract_saturated(claim->value, used))
-			return ul_sliding_leaves(&claim->limit->period, claim->parts[i].bucket_start);
-	}
-	return DT_NOEND;
-}
-
 void
 ul_judge_claim(UlClaim *claim)
 {
@@ -204,7 +224,7 @@ ul_judge_claim(UlClaim *claim)
 	if (!claim->exceeded || claim->requested > claim->value)
 		return;
 	if (claim->limit->period.alignment == UL_ALIGN_SLIDING)
-		claim->fits_at = sliding_fits_at(claim);
+		claim->fits_at = parts_left_at(claim, claim->value - claim->requested);
 	else
 		claim->fits_at = claim->window.end;
 }
@@ -241,9 +261,7 @@ ul_claim_resets_at(const UlClaim *claim)
 {
 	if (claim->limit->period.alignment != UL_ALIGN_SLIDING)
 		return claim->window.end;
-	if (claim->nparts == 0)
-		return DT_NOEND;
-	return ul_sliding_leaves(&claim->limit->period, claim->parts[claim->nparts - 1].bucket_start);
+	return parts_left_at(claim, 0);
 }
 
 int64
@@ -254,15 +272,25 @@ ul_claim_remaining(const UlClaim *claim, int64 used)
 	return Max(0, subtract_saturated(claim->value, used));
 }
 
+/* Whether the first claim has less left; of two that have the same, the one of the lesser name. */
+static bool
+is_tighter(const UlClaim *a, int64 a_used, const UlClaim *b, int64 b_used)
+{
+	int64		a_remaining = ul_claim_remaining(a, a_used);
+	int64		b_remaining = ul_claim_remaining(b, b_used);
+
+	if (a_remaining != b_remaining)
+		return a_remaining < b_remaining;
+	return strcmp(a->limit->limit_type, b->limit->limit_type) < 0;
+}
+
 /* Of two claims that a request exceeds: whether the first is named. */
 static bool
 exceeds_more(const UlClaim *a, const UlClaim *b)
 {
 	if (a->fits_at != b->fits_at)
 		return a->fits_at > b->fits_at;
-	if (ul_claim_remaining(a, a->used) != ul_claim_remaining(b, b->used))
-		return ul_claim_remaining(a, a->used) < ul_claim_remaining(b, b->used);
-	return strcmp(a->limit->limit_type, b->limit->limit_type) < 0;
+	return is_tighter(a, a->used, b, b->used);
 }
 
 /* The claim named by an answer: see the type usage_decision. */
@@ -270,12 +298,10 @@ static UlClaim *
 binding_claim(UlClaim *claims, int count, bool exceeded, bool denying)
 {
 	UlClaim    *binding = NULL;
-	int64		least = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		UlClaim    *claim = &claims[i];
-		int64		remaining;
 
 		if (exceeded)
 		{
@@ -284,14 +310,10 @@ binding_claim(UlClaim *claims, int count, bool exceeded, bool denying)
 				binding = claim;
 			continue;
 		}
-		remaining = ul_claim_remaining(claim, add_saturated(claim->used, claim->requested));
-		if (binding == NULL || remaining < least ||
-			(remaining == least &&
-			 strcmp(claim->limit->limit_type, binding->limit->limit_type) < 0))
-		{
+		if (binding == NULL ||
+			is_tighter(claim, add_saturated(claim->used, claim->requested),
+					   binding, add_saturated(binding->used, binding->requested)))
 			binding = claim;
-			least = remaining;
-		}
 	}
 	return binding;
 }
@@ -308,9 +330,13 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 	decision->limit = claim->value;
 	if (consumed && claim->consumes != 0)
 	{
-		claim->used = add_saturated(claim->used, claim->consumes);
 		if (limit->period.alignment == UL_ALIGN_SLIDING)
+		{
 			add_part(claim, ul_bucket_floor(&limit->period, limit->zone, now), claim->consumes);
+			sum_parts(claim);
+		}
+		else
+			claim->used = add_saturated(claim->used, claim->consumes);
 	}
 	decision->current = claim->used;
 	decision->remaining = ul_claim_remaining(claim, claim->used);

@@ -23,6 +23,7 @@ typedef struct UlGroup
 	int			first_claim;
 	int			nclaims;
 	bool		asks;			/* some amount is not 0 */
+	int64		measures[UL_NMEASURES];	/* sums of the requests */
 } UlGroup;
 
 const UlType *
@@ -153,11 +154,15 @@ ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz now, UlCla
 	return count;
 }
 
-/* Fills in what requests ask of a claim's limit; amount 0 asks and takes nothing. */
-static void
+/*
+ * Fills in what requests ask of a claim's limit; amount 0 asks and takes
+ * nothing.  False if the limit counts none of them, being on another subtype.
+ */
+static bool
 sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
 {
 	const UlLimit *limit = claim->limit;
+	bool		applies = false;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -166,16 +171,13 @@ sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
 		if (strcmp(requests[i].usage_type, limit->usage_type) != 0 ||
 			!ul_limit_counts(limit, requests[i].event_subtype))
 			continue;
+		applies = true;
 		request_measures(&requests[i], measures);
 		claim->requested += measures[limit->measure];
 		if (requests[i].amount != 0 && !dry_run)
 			claim->consumes += measures[limit->measure];
-		if (claim->requested > UL_MAX_AMOUNT)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("amounts of one call add up to more than " INT64_FORMAT,
-							UL_MAX_AMOUNT)));
 	}
+	return applies;
 }
 
 static int
@@ -187,7 +189,7 @@ compare_groups(const void *a, const void *b)
 	return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/* One group for each usage type of the requests. */
+/* One group for each usage type of the requests; no sum is above what one call may ask for. */
 static int
 group_requests(const UlRequest *requests, int count, UlGroup *groups)
 {
@@ -196,6 +198,7 @@ group_requests(const UlRequest *requests, int count, UlGroup *groups)
 	for (int i = 0; i < count; i++)
 	{
 		UlGroup    *group = NULL;
+		int64		measures[UL_NMEASURES];
 
 		for (int j = 0; j < ngroups && group == NULL; j++)
 			if (strcmp(groups[j].usage_type, requests[i].usage_type) == 0)
@@ -208,6 +211,16 @@ group_requests(const UlRequest *requests, int count, UlGroup *groups)
 		}
 		if (requests[i].amount != 0)
 			group->asks = true;
+		request_measures(&requests[i], measures);
+		for (int j = 0; j < UL_NMEASURES; j++)
+		{
+			group->measures[j] += measures[j];
+			if (group->measures[j] > UL_MAX_AMOUNT)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("amounts of one call add up to more than " INT64_FORMAT,
+								UL_MAX_AMOUNT)));
+		}
 	}
 	return ngroups;
 }
@@ -227,11 +240,13 @@ claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int co
 		const UlType *type = dry_run ?
 		ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
 		UlClaim    *claims;
+		int			nlimits = ul_claims_of_type(type, user, now, &claims);
 
 		group->first_claim = *total;
-		group->nclaims = ul_claims_of_type(type, user, now, &claims);
-		for (int j = 0; j < group->nclaims; j++)
-			sum_requests(&claims[j], requests, count, dry_run);
+		group->nclaims = 0;
+		for (int j = 0; j < nlimits; j++)
+			if (sum_requests(&claims[j], requests, count, dry_run))
+				claims[group->nclaims++] = claims[j];
 		if (all == NULL)
 			all = claims;
 		else if (group->nclaims > 0)
@@ -279,6 +294,23 @@ ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
 	decision->retry_after = -1;
 }
 
+/* Where no limit applies the first type is named, with all that is asked of it. */
+static void
+decide_unlimited(const UlRequest *requests, const UlGroup *groups, int ngroups, bool dry_run,
+				 TimestampTz now, UlDecision *decision)
+{
+	for (int i = 0; i < ngroups; i++)
+	{
+		int64		requested = groups[i].measures[UL_MEASURE_AMOUNT];
+
+		if (strcmp(groups[i].usage_type, requests[0].usage_type) != 0)
+			continue;
+		ul_decide_no_limit(requests[0].user_id, requests[0].usage_type, requested, now, decision);
+		if (!dry_run)
+			decision->current += requested;
+	}
+}
+
 static void
 decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 {
@@ -322,19 +354,13 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 	if (nclaims > 0)
 		ul_decide(claims, nclaims, now, decision);
 	else
-		ul_decide_no_limit(requests[0].user_id, requests[0].usage_type, requests[0].amount,
-						   now, decision);
+		decide_unlimited(requests, groups, ngroups, dry_run, now, decision);
 	if (dry_run || !decision->allowed)
 		return;
 
 	for (int i = 0; i < count; i++)
-	{
-		if (requests[i].amount == 0)
-			continue;
-		decision->event_id = ul_record(&requests[i], "use", now);
-		if (nclaims == 0 && i == 0)
-			decision->current += requests[i].amount;
-	}
+		if (requests[i].amount != 0)
+			decision->event_id = ul_record(&requests[i], "use", now);
 	if (count > 1)
 		decision->event_id = 0;
 }

@@ -33,14 +33,21 @@ typedef struct RefundState
 	int64		refunded[UL_NMEASURES];
 } RefundState;
 
-/* The state after a correction. */
+/*
+ * The state after a correction, of the limits that count its subtype, or of
+ * all where it is not about one.
+ */
 static void
-report(const UlRequest *request, TimestampTz now, UlDecision *decision)
+report(const UlRequest *request, bool all_subtypes, TimestampTz now, UlDecision *decision)
 {
 	const UlType *type = ul_find_type(request->usage_type);
 	UlClaim    *claims;
-	int			count = ul_claims_of_type(type, ul_find_user(request->user_id), now, &claims);
+	int			nlimits = ul_claims_of_type(type, ul_find_user(request->user_id), now, &claims);
+	int			count = 0;
 
+	for (int i = 0; i < nlimits; i++)
+		if (all_subtypes || ul_limit_counts(claims[i].limit, request->event_subtype))
+			claims[count++] = claims[i];
 	memset(decision, 0, sizeof(*decision));
 	if (count == 0)
 		ul_decide_no_limit(request->user_id, request->usage_type, request->amount, now, decision);
@@ -101,7 +108,7 @@ ul_adjust(const UlRequest *request, UlDecision *decision)
 	if (request->amount < 0)
 		check_not_below_zero(request, now, -request->amount, now);
 	event_id = ul_record(request, "adjust", now);
-	report(request, now, decision);
+	report(request, false, now, decision);
 	decision->event_id = event_id;
 }
 
@@ -126,7 +133,7 @@ ul_set_gauge(const UlRequest *request, UlDecision *decision)
 	level = ul_usage_since(request->user_id, request->usage_type, reset);
 	change.amount = request->amount - level;
 	event_id = ul_record(&change, "adjust", now);
-	report(request, now, decision);
+	report(request, true, now, decision);
 	decision->event_id = event_id;
 }
 
@@ -164,7 +171,7 @@ ul_reset(const UlRequest *request, UlDecision *decision)
 
 		event_id = ul_write_event(&event);
 	}
-	report(request, now, decision);
+	report(request, true, now, decision);
 	decision->event_id = event_id;
 }
 
@@ -262,7 +269,7 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	/* an event of amount 0 may have used tokens: it is refunded once */
 	if (request.amount == 0 && (left > 0 || state.refunds > 0 || amount != NULL))
 	{
-		report(&request, now, decision);
+		report(&request, false, now, decision);
 		return;
 	}
 
@@ -292,6 +299,6 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	event.bucket_start = &state.bucket_start;
 	event.refund_of = &event_id;
 	event_id = ul_write_event(&event);
-	report(&request, now, decision);
+	report(&request, false, now, decision);
 	decision->event_id = event_id;
 }

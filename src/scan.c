@@ -16,6 +16,7 @@
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/tupconvert.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -116,31 +117,64 @@ index_on(Relation heap, AttrNumber column)
 	return result;
 }
 
+/* A row of a partition whose columns are in other places than the parent's */
+typedef struct MappedRow
+{
+	AttrMap    *map;
+	TupleTableSlot *slot;		/* of the parent's shape */
+	UlScanRow	row;
+	void	   *arg;
+} MappedRow;
+
+static bool
+map_row(TupleTableSlot *slot, void *arg)
+{
+	MappedRow  *mapped = arg;
+
+	return mapped->row(execute_attr_map_slot(mapped->map, slot, mapped->slot), mapped->arg);
+}
+
 void
 ul_scan_events(AttrNumber column, int64 value, Snapshot snapshot,
 			   UlScanRow row, void *arg)
 {
 	Relation	parent = table_open(ul_schema()->oid[UL_USAGE_EVENTS], AccessShareLock);
-	List	   *partitions = find_inheritance_children(RelationGetRelid(parent), AccessShareLock);
+	List	   *partitions = find_all_inheritors(RelationGetRelid(parent), AccessShareLock, NULL);
 	ListCell   *cell;
 	const char *name = NameStr(TupleDescAttr(RelationGetDescr(parent), column - 1)->attname);
 
 	foreach(cell, partitions)
 	{
 		Relation	heap = table_open(lfirst_oid(cell), NoLock);
-
-		/* a partition attached by hand may have its columns in another order */
-		AttrNumber	attnum = get_attnum(RelationGetRelid(heap), name);
-		Oid			index = index_on(heap, attnum);
+		Oid			index;
 		ScanKeyData key;
+		TupleConversionMap *map;
 
+		/* the parent, and partitions that are partitioned themselves */
+		if (heap->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		{
+			table_close(heap, NoLock);
+			continue;
+		}
+		index = index_on(heap, get_attnum(RelationGetRelid(heap), name));
 		if (!OidIsValid(index))
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("partition \"%s\" has no index on column \"%s\"",
 							RelationGetRelationName(heap), name)));
 		ul_key_int8(&key, 1, value);
-		scan_index(heap, index, 1, &key, snapshot, row, arg);
+		map = convert_tuples_by_name(RelationGetDescr(heap), RelationGetDescr(parent));
+		if (map == NULL)
+			scan_index(heap, index, 1, &key, snapshot, row, arg);
+		else
+		{
+			MappedRow	mapped = {.map = map->attrMap,.row = row,.arg = arg};
+
+			mapped.slot = MakeSingleTupleTableSlot(RelationGetDescr(parent), &TTSOpsVirtual);
+			scan_index(heap, index, 1, &key, snapshot, map_row, &mapped);
+			ExecDropSingleTupleTableSlot(mapped.slot);
+			free_conversion_map(map);
+		}
 		table_close(heap, NoLock);
 	}
 	list_free(partitions);

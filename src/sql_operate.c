@@ -108,9 +108,12 @@ usage_limits_before_install(PG_FUNCTION_ARGS)
 					 errmsg("relation \"%s\" already exists in schema \"%s\"",
 							relations[i], get_namespace_name(namespace)),
 					 errhint("Install into a schema of its own, CREATE EXTENSION usage_limits SCHEMA usage, and take over existing tables with usage_import.")));
-	if (strcmp(get_namespace_name(namespace), "public") == 0)
+	if (strcmp(get_namespace_name(namespace), "public") == 0 && client_min_messages <= WARNING)
 	{
-		/* CREATE EXTENSION keeps its script's notices to itself */
+		/*
+		 * CREATE EXTENSION keeps its script's notices to itself; whoever asks
+		 * for errors only gets none all the same.
+		 */
 		int			level = NewGUCNestLevel();
 
 		(void) set_config_option("client_min_messages", "notice", PGC_USERSET, PGC_S_SESSION,
