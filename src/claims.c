@@ -236,6 +236,26 @@ ul_claim_denies(const UlClaim *claim)
 		claim->limit->enforcement == UL_HARD;
 }
 
+bool
+ul_claim_admits(const UlClaim *claim)
+{
+	return claim->used < claim->value || !ul_claim_denies(claim);
+}
+
+const char *
+ul_claim_reason(const UlClaim *claim)
+{
+	if (ul_enforcement == UL_ENFORCEMENT_OFF)
+		return "not_enforced";
+	if (claim->value < 0)
+		return "unlimited";
+	if (!claim->exceeded)
+		return "ok";
+	if (ul_claim_denies(claim))
+		return claim->requested > claim->value ? "amount_exceeds_limit" : "limit_exceeded";
+	return claim->limit->enforcement == UL_SOFT ? "over_limit" : "shadow";
+}
+
 TimestampTz
 ul_claim_resets_at(const UlClaim *claim)
 {
@@ -347,8 +367,7 @@ ul_decide(UlClaim *claims, int count, TimestampTz now, UlDecision *decision)
 	{
 		describe(denying, false, now, decision);
 		decision->allowed = false;
-		decision->reason = denying->requested > denying->value ?
-			"amount_exceeds_limit" : "limit_exceeded";
+		decision->reason = ul_claim_reason(denying);
 		if (denying->limit->period.alignment == UL_ALIGN_SLIDING)
 			decision->reset_at = denying->fits_at;
 		if (denying->fits_at != DT_NOEND)
@@ -360,12 +379,7 @@ ul_decide(UlClaim *claims, int count, TimestampTz now, UlDecision *decision)
 	decision->allowed = true;
 	claim = exceeded != NULL ? exceeded : binding_claim(claims, count, false, false);
 	describe(claim, true, now, decision);
-	if (ul_enforcement == UL_ENFORCEMENT_OFF)
-		decision->reason = "not_enforced";
-	else if (exceeded != NULL)
-		decision->reason = exceeded->limit->enforcement == UL_SOFT ? "over_limit" : "shadow";
-	else
-		decision->reason = claim->value < 0 ? "unlimited" : "ok";
+	decision->reason = ul_claim_reason(claim);
 }
 
 TimestampTz

@@ -65,6 +65,9 @@ extern void ul_judge_claim(UlClaim *claim);
 /* Whether the claim can deny: a hard limit that is not unlimited. */
 extern bool ul_claim_denies(const UlClaim *claim);
 
+/* Whether one more unit would be admitted. */
+extern bool ul_claim_admits(const UlClaim *claim);
+
 /* When the usage that a claim counts will have left its window, or DT_NOEND. */
 extern TimestampTz ul_claim_resets_at(const UlClaim *claim);
 

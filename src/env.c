@@ -39,6 +39,16 @@ read_switch(const char *name, const char *value, bool *result)
 		ignore(name, value, "The value is true or false.");
 }
 
+/* What has another form, or would not be one entry of usage_limits.overrides. */
+static bool
+is_limit_name(const char *limit_type)
+{
+	for (const char *p = limit_type; *p; p++)
+		if (*p == ',' || *p == '.' || isspace((unsigned char) *p))
+			return false;
+	return *limit_type != '\0';
+}
+
 static void
 read_limit_value(const char *name, const char *value, StringInfo overrides)
 {
@@ -47,12 +57,13 @@ read_limit_value(const char *name, const char *value, StringInfo overrides)
 	char	   *end;
 	int64		number;
 
-	if (tier == NULL || tier == limit_type || tier[1] == '\0')
+	if (tier != NULL)
+		*tier++ = '\0';
+	if (tier == NULL || !is_limit_name(limit_type) || !is_limit_name(tier))
 	{
 		ignore(name, value, "The name has the form " LIMIT_PREFIX "<limit>_<tier>.");
 		return;
 	}
-	*tier++ = '\0';
 	errno = 0;
 	number = strtoi64(value, &end, 10);
 	if (end == value || *end != '\0' || errno == ERANGE || number < -1)

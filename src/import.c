@@ -39,6 +39,13 @@ is_name(const bool *nulls, const Datum *values, int column, int max_characters)
 	return *name != '\0' && pg_mbstrlen(name) <= max_characters && strlen(name) <= 255;
 }
 
+/* A bucket or an event has its place in time. */
+static bool
+is_finite(const bool *nulls, const Datum *values, int column)
+{
+	return !nulls[column] && !TIMESTAMP_NOT_FINITE(DatumGetTimestampTz(values[column]));
+}
+
 static void
 pass_column(UlArgs *args, const Datum *values, const bool *nulls, int column)
 {
@@ -54,7 +61,7 @@ import_limit(const Datum *values, const bool *nulls, void *arg)
 
 	for (int i = 1; i <= 3; i++)
 		valid = valid && !nulls[i] && DatumGetInt64(values[i]) >= -1;
-	for (int i = 0; i <= 5; i++)
+	for (int i = 0; i <= 7; i++)
 		pass_column(&args, values, nulls, i);
 	if (valid && ul_execute(UL_IMPORT_LIMIT, &args) > 0)
 		imported->limits++;
@@ -68,7 +75,7 @@ import_subscription(const Datum *values, const bool *nulls, void *arg)
 	UlImported *imported = arg;
 	UlArgs		args = {0};
 
-	for (int i = 0; i <= 7; i++)
+	for (int i = 0; i <= 9; i++)
 		pass_column(&args, values, nulls, i);
 	if (is_name(nulls, values, 0, 255) && !nulls[1] && ul_execute(UL_IMPORT_SUBSCRIPTION, &args) > 0)
 		imported->subscriptions++;
@@ -84,7 +91,8 @@ import_usage(const Datum *values, const bool *nulls, void *arg)
 	UlArgs		args = {0};
 	int64		slot = 0;
 
-	if (!is_name(nulls, values, 0, 255) || !is_name(nulls, values, 1, 50) || nulls[2])
+	if (!is_name(nulls, values, 0, 255) || !is_name(nulls, values, 1, 50) ||
+		!is_finite(nulls, values, 2))
 	{
 		imported->usage_rows_skipped++;
 		return;
@@ -113,7 +121,8 @@ import_event(const Datum *values, const bool *nulls, void *arg)
 	TimestampTz bucket_start;
 	UlEventRow	event;
 
-	if (!is_name(nulls, values, 0, 255) || !is_name(nulls, values, 1, 50) || nulls[11] ||
+	if (!is_name(nulls, values, 0, 255) || !is_name(nulls, values, 1, 50) ||
+		!is_finite(nulls, values, 11) ||
 		(strcmp(status, "success") != 0 && strcmp(status, "failed") != 0 &&
 		 strcmp(status, "cancelled") != 0))
 	{
@@ -145,33 +154,41 @@ import_event(const Datum *values, const bool *nulls, void *arg)
 	imported->events++;
 }
 
-/* The counter rows that daily usage and events make, of whichever there are. */
+/*
+ * The counter rows that daily usage and events make, of whichever there are.
+ * Events that are not taken count for nothing here.
+ */
 static char *
 usage_query(const char *schema, bool has_usage, bool has_events)
 {
 	const char *events =
-	"SELECT e.user_id::text, e.event_type::text AS usage_type,"
-	" coalesce(e.event_subtype::text, '') AS event_subtype,"
-	" (e.created_at::timestamptz AT TIME ZONE 'UTC')::date AS usage_date,"
-	" count(*) FILTER (WHERE e.status IS NULL OR e.status = 'success') AS events,"
-	" count(*) FILTER (WHERE e.status = 'failed') AS failed_events,"
-	" count(*) FILTER (WHERE e.status = 'cancelled') AS cancelled_events,"
-	" coalesce(sum(e.tokens_used) FILTER (WHERE e.status IS NULL OR e.status = 'success'), 0)::int8 AS tokens_used,"
-	" coalesce(sum(e.credits_used) FILTER (WHERE e.status IS NULL OR e.status = 'success'), 0)::int8 AS credits_used,"
-	" coalesce(sum(e.duration_ms) FILTER (WHERE e.status IS NULL OR e.status = 'success'), 0)::int8 AS duration_ms,"
-	" min(e.created_at::timestamptz) AS first_at, max(e.created_at::timestamptz) AS last_at"
-	" FROM %s.usage_events e GROUP BY 1, 2, 3, 4";
+		"SELECT v.user_id, v.usage_type, v.event_subtype, (v.created_at AT TIME ZONE 'UTC')::date AS usage_date,"
+		" count(*) FILTER (WHERE v.status = 'success') AS events,"
+		" count(*) FILTER (WHERE v.status = 'failed') AS failed_events,"
+		" count(*) FILTER (WHERE v.status = 'cancelled') AS cancelled_events,"
+		" coalesce(sum(v.tokens_used) FILTER (WHERE v.status = 'success'), 0)::int8 AS tokens_used,"
+		" coalesce(sum(v.credits_used) FILTER (WHERE v.status = 'success'), 0)::int8 AS credits_used,"
+		" coalesce(sum(v.duration_ms) FILTER (WHERE v.status = 'success'), 0)::int8 AS duration_ms,"
+		" coalesce(min(v.created_at) FILTER (WHERE v.status = 'success'), min(v.created_at)) AS first_at,"
+		" coalesce(max(v.created_at) FILTER (WHERE v.status = 'success'), max(v.created_at)) AS last_at"
+		" FROM (SELECT e.user_id::text AS user_id, e.event_type::text AS usage_type,"
+		" coalesce(e.event_subtype::text, '') AS event_subtype, coalesce(e.status::text, 'success') AS status,"
+		" e.created_at::timestamptz AS created_at, e.tokens_used::int8 AS tokens_used,"
+		" e.credits_used::int8 AS credits_used, e.duration_ms::int8 AS duration_ms"
+		" FROM %s.usage_events e) v"
+		" WHERE isfinite(v.created_at) AND v.status = ANY ('{success,failed,cancelled}'::text[])"
+		" GROUP BY 1, 2, 3, 4";
 	const char *no_events =
-	"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::text AS event_subtype,"
-	" NULL::date AS usage_date, 0::int8 AS events, 0::int8 AS failed_events,"
-	" 0::int8 AS cancelled_events, 0::int8 AS tokens_used, 0::int8 AS credits_used,"
-	" 0::int8 AS duration_ms, NULL::timestamptz AS first_at, NULL::timestamptz AS last_at WHERE false";
+		"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::text AS event_subtype,"
+		" NULL::date AS usage_date, 0::int8 AS events, 0::int8 AS failed_events,"
+		" 0::int8 AS cancelled_events, 0::int8 AS tokens_used, 0::int8 AS credits_used,"
+		" 0::int8 AS duration_ms, NULL::timestamptz AS first_at, NULL::timestamptz AS last_at WHERE false";
 	const char *usage =
-	"SELECT u.user_id::text, u.usage_type::text, u.usage_date::date, sum(u.count)::int8 AS amount"
-	" FROM %s.user_usage u GROUP BY 1, 2, 3";
+		"SELECT u.user_id::text, u.usage_type::text, u.usage_date::date, sum(u.count)::int8 AS amount"
+		" FROM %s.user_usage u GROUP BY 1, 2, 3";
 	const char *no_usage =
-	"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::date AS usage_date,"
-	" NULL::int8 AS amount WHERE false";
+		"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::date AS usage_date,"
+		" NULL::int8 AS amount WHERE false";
 
 	return psprintf("WITH e AS (%s), u AS (%s),"
 					" rest AS (SELECT u.user_id, u.usage_type, u.usage_date,"
@@ -181,15 +198,21 @@ usage_query(const char *schema, bool has_usage, bool has_events)
 					" e.tokens_used, e.credits_used, e.duration_ms, e.events, e.failed_events, e.cancelled_events,"
 					" e.first_at, e.last_at FROM e"
 					" UNION ALL SELECT r.user_id, r.usage_type, r.usage_date, '', r.amount,"
-					" 0, 0, 0, 0, 0, 0,"
-					" r.usage_date::timestamp AT TIME ZONE 'UTC', r.usage_date::timestamp AT TIME ZONE 'UTC'"
-					" FROM rest r WHERE r.amount <> 0)"
-					" SELECT p.user_id, p.usage_type, p.usage_date::timestamp AT TIME ZONE 'UTC', p.event_subtype,"
-					" sum(p.amount)::int8, sum(p.tokens_used)::int8, sum(p.credits_used)::int8,"
-					" sum(p.duration_ms)::int8, sum(p.events)::int8, sum(p.failed_events)::int8,"
-					" sum(p.cancelled_events)::int8, min(p.first_at), max(p.last_at)"
-					" FROM parts p GROUP BY p.user_id, p.usage_type, p.usage_date, p.event_subtype"
-					" HAVING sum(p.amount) <> 0 OR sum(p.events + p.failed_events + p.cancelled_events) > 0",
+					" 0, 0, 0, 0, 0, 0, NULL, NULL"
+					" FROM rest r WHERE r.amount <> 0),"
+					" rows AS (SELECT p.user_id, p.usage_type, p.usage_date::timestamp AT TIME ZONE 'UTC' AS bucket_start,"
+					" p.event_subtype, sum(p.amount)::int8 AS amount, sum(p.tokens_used)::int8 AS tokens_used,"
+					" sum(p.credits_used)::int8 AS credits_used, sum(p.duration_ms)::int8 AS duration_ms,"
+					" sum(p.events)::int8 AS events, sum(p.failed_events)::int8 AS failed_events,"
+					" sum(p.cancelled_events)::int8 AS cancelled_events,"
+					" min(p.first_at) AS first_at, max(p.last_at) AS last_at"
+					" FROM parts p GROUP BY p.user_id, p.usage_type, p.usage_date, p.event_subtype)"
+					" SELECT r.user_id, r.usage_type, r.bucket_start, r.event_subtype, r.amount,"
+					" r.tokens_used, r.credits_used, r.duration_ms, r.events, r.failed_events, r.cancelled_events,"
+	/* uses without an event have no time but their day */
+					" CASE WHEN r.amount <> 0 AND r.events = 0 THEN r.bucket_start ELSE r.first_at END,"
+					" CASE WHEN r.amount <> 0 AND r.events = 0 THEN r.bucket_start ELSE r.last_at END"
+					" FROM rows r WHERE r.amount <> 0 OR r.events + r.failed_events + r.cancelled_events > 0",
 					has_events ? psprintf(events, schema) : no_events,
 					has_usage ? psprintf(usage, schema) : no_usage);
 }
@@ -229,13 +252,15 @@ ul_import(const char *from_schema, UlImported *imported)
 
 	if (has_limits)
 		ul_query_as_caller(psprintf("SELECT c.limit_type::text, c.free_tier_limit::int8, c.pro_tier_limit::int8,"
-									" c.team_tier_limit::int8, c.description::text, coalesce(c.is_active, true)"
+									" c.team_tier_limit::int8, c.description::text, c.is_active IS TRUE,"
+									" c.created_at::timestamptz, c.updated_at::timestamptz"
 									" FROM %s.usage_limits_config c ORDER BY 1", schema),
 						   import_limit, imported);
 	if (has_subscriptions)
 		ul_query_as_caller(psprintf("SELECT s.user_id::text, s.tier::text, s.stripe_customer_id::text,"
 									" s.stripe_subscription_id::text, s.status::text, s.started_at::timestamptz,"
-									" s.expires_at::timestamptz, s.metadata::jsonb"
+									" s.expires_at::timestamptz, s.metadata::jsonb, s.created_at::timestamptz,"
+									" s.updated_at::timestamptz"
 									" FROM %s.user_subscriptions s", schema),
 						   import_subscription, imported);
 	if (has_usage || has_events)

@@ -131,7 +131,8 @@ usage_set_limit(PG_FUNCTION_ARGS)
 	if (tier != NULL && column < 0)
 		write_tier_override(limit_type, tier, value);
 
-	if (tier != NULL)
+	/* a tier override goes before the setting */
+	if (column >= 0)
 		warn_if_hidden(limit_type, tier);
 	for (int i = 0; tier == NULL && i < UL_NTIERS; i++)
 		warn_if_hidden(limit_type, ul_tier_names[i]);

@@ -25,6 +25,8 @@
 #include "store.h"
 
 PG_FUNCTION_INFO_V1(usage_limits_first_day);
+PG_FUNCTION_INFO_V1(usage_limits_given);
+PG_FUNCTION_INFO_V1(usage_limits_max_rows);
 PG_FUNCTION_INFO_V1(usage_limits_tier);
 PG_FUNCTION_INFO_V1(usage_limits_count_users);
 PG_FUNCTION_INFO_V1(usage_summary);
@@ -54,6 +56,30 @@ usage_limits_first_day(PG_FUNCTION_ARGS)
 				 errhint("Turn usage_limits.analytics_enabled on.")));
 	today = ul_utc_day(ul_now()) / USECS_PER_DAY;
 	PG_RETURN_DATEADT(today - (days - 1));
+}
+
+Datum
+usage_limits_given(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+	PG_RETURN_BOOL(true);
+}
+
+Datum
+usage_limits_max_rows(PG_FUNCTION_ARGS)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("max_rows must not be null")));
+	if (PG_GETARG_INT32(0) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_rows must be 0 or more")));
+	PG_RETURN_INT32(PG_GETARG_INT32(0));
 }
 
 Datum
@@ -96,7 +122,7 @@ append_claim(StringInfo json, const UlClaim *claim, bool with_details)
 	TimestampTz reset_at = ul_claim_resets_at(claim);
 
 	appendStringInfo(json, "{\"allowed\":%s,\"current\":" INT64_FORMAT ",\"limit\":" INT64_FORMAT,
-					 claim->value < 0 || claim->used < claim->value ? "true" : "false",
+					 ul_claim_admits(claim) ? "true" : "false",
 					 claim->used, claim->value);
 	if (claim->value < 0)
 		appendStringInfoString(json, ",\"remaining\":null");

@@ -76,7 +76,7 @@ usage_status(PG_FUNCTION_ARGS)
 		else
 			nulls[PERIOD] = true;
 		values[TIER] = CStringGetTextDatum(ul_effective_tier(user, now));
-		values[ALLOWED] = BoolGetDatum(claim.value < 0 || claim.used < claim.value);
+		values[ALLOWED] = BoolGetDatum(ul_claim_admits(&claim));
 		values[CURRENT] = Int64GetDatum(claim.used);
 		values[LIMIT] = Int64GetDatum(claim.value);
 		if (claim.value < 0)

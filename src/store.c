@@ -51,19 +51,29 @@ typedef struct UlStatementText
 #define COUNTER_TYPES 14, {TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT8OID, \
 	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 
+/*
+ * first_at and last_at are those of uses, where there are any: failed and
+ * cancelled events count apart.
+ */
+#define HAS_USES(row) "(" row ".events <> 0 OR " row ".amount <> 0)"
+#define ADD_TO_EXISTING \
+	" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET" \
+	" amount = c.amount + excluded.amount," \
+	" tokens_used = c.tokens_used + excluded.tokens_used," \
+	" credits_used = c.credits_used + excluded.credits_used," \
+	" duration_ms = c.duration_ms + excluded.duration_ms," \
+	" events = c.events + excluded.events," \
+	" failed_events = c.failed_events + excluded.failed_events," \
+	" cancelled_events = c.cancelled_events + excluded.cancelled_events," \
+	" first_at = CASE WHEN " HAS_USES("c") " = " HAS_USES("excluded") " THEN least(c.first_at, excluded.first_at)" \
+	" WHEN " HAS_USES("c") " THEN c.first_at ELSE excluded.first_at END," \
+	" last_at = CASE WHEN " HAS_USES("c") " = " HAS_USES("excluded") " THEN greatest(c.last_at, excluded.last_at)" \
+	" WHEN " HAS_USES("c") " THEN c.last_at ELSE excluded.last_at END"
+
 static const UlStatementText statements[UL_NSTATEMENTS] = {
 	[UL_ADD_TO_COUNTER] = {
 		"INSERT INTO @.usage_counters AS c (" COUNTER_COLUMNS ") " COUNTER_VALUES
-		" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET"
-		" amount = c.amount + excluded.amount,"
-		" tokens_used = c.tokens_used + excluded.tokens_used,"
-		" credits_used = c.credits_used + excluded.credits_used,"
-		" duration_ms = c.duration_ms + excluded.duration_ms,"
-		" events = c.events + excluded.events,"
-		" failed_events = c.failed_events + excluded.failed_events,"
-		" cancelled_events = c.cancelled_events + excluded.cancelled_events,"
-		" first_at = least(c.first_at, excluded.first_at),"
-		" last_at = greatest(c.last_at, excluded.last_at)",
+		ADD_TO_EXISTING,
 		COUNTER_TYPES
 	},
 	[UL_INSERT_COUNTER] = {
@@ -220,19 +230,12 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" sum(g.amount)::int8 AS amount, sum(g.tokens_used)::int8 AS tokens_used,"
 		" sum(g.credits_used)::int8 AS credits_used, sum(g.duration_ms)::int8 AS duration_ms,"
 		" sum(g.events)::int8 AS events, sum(g.failed_events)::int8 AS failed_events,"
-		" sum(g.cancelled_events)::int8 AS cancelled_events, min(g.first_at) AS first_at, max(g.last_at) AS last_at"
+		" sum(g.cancelled_events)::int8 AS cancelled_events,"
+		" coalesce(min(g.first_at) FILTER (WHERE " HAS_USES("g") "), min(g.first_at)) AS first_at,"
+		" coalesce(max(g.last_at) FILTER (WHERE " HAS_USES("g") "), max(g.last_at)) AS last_at"
 		" FROM gone g GROUP BY g.user_id, g.usage_type, g.bucket_start, g.event_subtype),"
 		" kept AS (INSERT INTO @.usage_counters AS c (" COUNTER_COLUMNS ") SELECT " COUNTER_COLUMNS " FROM sums"
-		" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET"
-		" amount = c.amount + excluded.amount,"
-		" tokens_used = c.tokens_used + excluded.tokens_used,"
-		" credits_used = c.credits_used + excluded.credits_used,"
-		" duration_ms = c.duration_ms + excluded.duration_ms,"
-		" events = c.events + excluded.events,"
-		" failed_events = c.failed_events + excluded.failed_events,"
-		" cancelled_events = c.cancelled_events + excluded.cancelled_events,"
-		" first_at = least(c.first_at, excluded.first_at),"
-		" last_at = greatest(c.last_at, excluded.last_at))"
+		ADD_TO_EXISTING ")"
 		" SELECT count(*) FROM gone",
 		2, {TEXTOID, TEXTOID}
 	},
@@ -258,14 +261,18 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 	},
 	[UL_IMPORT_LIMIT] = {
 		"INSERT INTO @.usage_limits_config (limit_type, free_tier_limit, pro_tier_limit, team_tier_limit,"
-		" description, is_active) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (limit_type) DO NOTHING",
-		6, {TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID, BOOLOID}
+		" description, is_active, created_at, updated_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, @.usage_now()), coalesce($8, @.usage_now()))"
+		" ON CONFLICT (limit_type) DO NOTHING",
+		8, {TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 	},
 	[UL_IMPORT_SUBSCRIPTION] = {
 		"INSERT INTO @.user_subscriptions (user_id, tier, stripe_customer_id, stripe_subscription_id,"
-		" status, started_at, expires_at, metadata) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+		" status, started_at, expires_at, metadata, created_at, updated_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, @.usage_now()), coalesce($10, @.usage_now()))"
 		" ON CONFLICT (user_id) DO NOTHING",
-		8, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID}
+		10, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
+		TIMESTAMPTZOID, TIMESTAMPTZOID}
 	},
 	[UL_IMPORT_COUNTER] = {
 		"INSERT INTO @.usage_counters (" COUNTER_COLUMNS ") " COUNTER_VALUES
@@ -296,6 +303,7 @@ typedef struct UlStoreState
 	Oid			user;
 	int			security_context;
 	int			path_level;
+	int			guc_level;		/* 0: none of its own */
 	bool		snapshot_pushed;
 } UlStoreState;
 
@@ -307,6 +315,8 @@ store_begin_as(UlStoreState *state, Oid user, int restriction)
 		elog(ERROR, "SPI_connect failed");
 	GetUserIdAndSecContext(&state->user, &state->security_context);
 	SetUserIdAndSecContext(user, state->security_context | SECURITY_LOCAL_USERID_CHANGE | restriction);
+	/* what code that is not ours sets is set back */
+	state->guc_level = restriction != 0 ? NewGUCNestLevel() : 0;
 	state->path_level = ul_push_search_path();
 
 	/* there is none any more when a transaction commits */
@@ -330,6 +340,8 @@ store_end(const UlStoreState *state)
 	/* what was written is seen by what follows, also in the same statement */
 	CommandCounterIncrement();
 	ul_pop_search_path(state->path_level);
+	if (state->guc_level > 0)
+		AtEOXact_GUC(false, state->guc_level);
 	SetUserIdAndSecContext(state->user, state->security_context);
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");

@@ -125,6 +125,18 @@ subtract_amounts(UlAmounts *sum, const UlAmounts *amounts)
 		to[i] -= from[i];
 }
 
+static void
+add_times(UlTimes *to, const UlTimes *times)
+{
+	if (times->of_uses && !to->of_uses)
+		*to = *times;
+	else if (times->of_uses == to->of_uses)
+	{
+		to->first_at = Min(to->first_at, times->first_at);
+		to->last_at = Max(to->last_at, times->last_at);
+	}
+}
+
 /* The sum of a cell's levels. */
 static UlAmounts
 cell_total(const UlCell *cell)
@@ -154,6 +166,7 @@ write_cell(UlCell *cell)
 		.event_subtype = cell->event_subtype,
 	};
 	UlAmounts	total = cell_total(cell);
+	UlTimes		times;
 	const int64 *all = (const int64 *) &total;
 	const int64 *written = (const int64 *) &cell->written;
 	bool		nothing = true;
@@ -166,13 +179,11 @@ write_cell(UlCell *cell)
 	row.amounts = total;
 	subtract_amounts(&row.amounts, &cell->written);
 
-	row.first_at = cell->top->first_at;
-	row.last_at = cell->top->last_at;
+	times = cell->top->times;
 	for (UlFrame *frame = cell->top->below; frame != NULL; frame = frame->below)
-	{
-		row.first_at = Min(row.first_at, frame->first_at);
-		row.last_at = Max(row.last_at, frame->last_at);
-	}
+		add_times(&times, &frame->times);
+	row.first_at = times.first_at;
+	row.last_at = times.last_at;
 
 	if (!IsolationUsesXactSnapshot() && key->locked_level == 0 &&
 		current->nlocked < MAX_LOCKED_KEYS && ul_gate_try_lock(key->hash))
@@ -255,8 +266,7 @@ commit_level(UlLevel *level)
 		if (below != NULL && below->level == outer->level)
 		{
 			add_amounts(&below->amounts, &frame->amounts);
-			below->first_at = Min(below->first_at, frame->first_at);
-			below->last_at = Max(below->last_at, frame->last_at);
+			add_times(&below->times, &frame->times);
 			frame->cell->top = below;
 			frame->next_in_level = current->spare_frames;
 			current->spare_frames = frame;
@@ -470,7 +480,7 @@ get_cell(UlKey *key, TimestampTz bucket_start, const char *event_subtype)
 
 /* The cell's frame of the current level, made if there is none. */
 static UlFrame *
-get_frame(UlCell *cell, TimestampTz at)
+get_frame(UlCell *cell, const UlTimes *times)
 {
 	UlLevel    *level = current_level();
 	UlFrame    *frame = cell->top;
@@ -486,8 +496,7 @@ get_frame(UlCell *cell, TimestampTz at)
 		frame = MemoryContextAlloc(current->context, sizeof(UlFrame));
 	memset(frame, 0, sizeof(*frame));
 	frame->level = level->level;
-	frame->first_at = at;
-	frame->last_at = at;
+	frame->times = *times;
 	frame->cell = cell;
 	frame->below = cell->top;
 	frame->next_in_level = level->frames;
@@ -504,6 +513,11 @@ ul_xact_book(UlKey *key, TimestampTz bucket_start, const char *event_subtype,
 	UlAmounts	total = cell_total(cell);
 	const int64 *sums = (const int64 *) &total;
 	const int64 *added = (const int64 *) amounts;
+	UlTimes		times = {
+		.first_at = at,
+		.last_at = at,
+		.of_uses = amounts->failed_events == 0 && amounts->cancelled_events == 0,
+	};
 	UlFrame    *frame;
 
 	for (size_t i = 0; i < UL_NAMOUNTS; i++)
@@ -516,10 +530,9 @@ ul_xact_book(UlKey *key, TimestampTz bucket_start, const char *event_subtype,
 					 errmsg("usage out of range")));
 	}
 
-	frame = get_frame(cell, at);
+	frame = get_frame(cell, &times);
 	add_amounts(&frame->amounts, amounts);
-	frame->first_at = Min(frame->first_at, at);
-	frame->last_at = Max(frame->last_at, at);
+	add_times(&frame->times, &times);
 	if (current->flushed)
 		write_cell(cell);
 }

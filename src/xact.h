@@ -16,13 +16,23 @@ typedef struct UlFrame UlFrame;
 typedef struct UlCell UlCell;
 typedef struct UlKey UlKey;
 
+/*
+ * The first and the last time of what is counted: of uses where there are
+ * any, else of failed and cancelled events
+ */
+typedef struct UlTimes
+{
+	TimestampTz first_at;
+	TimestampTz last_at;
+	bool		of_uses;
+} UlTimes;
+
 /* What one (sub)transaction level has used of a cell */
 struct UlFrame
 {
 	int			level;
 	UlAmounts	amounts;
-	TimestampTz first_at;
-	TimestampTz last_at;
+	UlTimes		times;
 	UlCell	   *cell;
 	UlFrame    *below;			/* of an outer level */
 	UlFrame    *next_in_level;

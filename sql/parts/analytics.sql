@@ -1,14 +1,25 @@
 -- Statistics and analytics: read from counters, by UTC date.
 --
 -- They are SECURITY DEFINER since nobody but the owner may read the tables.
--- Their bodies are bound to our tables when they are created.  A condition
+-- Their bodies are bound to our tables when they are created.  The range of
+-- dates is worked out once a call, by one look at the clock.  A condition
 -- without a column is checked once and first, also when there are no rows:
--- that is how days out of range are refused.
+-- that is how wrong arguments are refused.
 
 CREATE FUNCTION usage_limits_first_day(days integer, analytics boolean) RETURNS date
 	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION usage_limits_first_day IS
 'The first of the UTC dates, days in number, that end today. Outside 1 to 3,650 days: 22023. For analytics, while usage_limits.analytics_enabled is off: 55000.';
+
+CREATE FUNCTION usage_limits_given(name text, value anyelement) RETURNS boolean
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION usage_limits_given IS
+'True; when the value of the argument of that name is null: 22004.';
+
+CREATE FUNCTION usage_limits_max_rows(max_rows integer) RETURNS integer
+	AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION usage_limits_max_rows IS
+'max_rows as it is; null: 22004, negative: 22023.';
 
 CREATE FUNCTION usage_limits_tier(tier text, status text, status_since timestamptz,
 	started_at timestamptz, expires_at timestamptz) RETURNS text
@@ -47,12 +58,17 @@ COMMENT ON FUNCTION usage_explain IS
 CREATE FUNCTION usage_stats(user_id text, days integer DEFAULT 30) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	WITH usage AS (
+	WITH range AS MATERIALIZED (
+		SELECT f.first_day::timestamp AT TIME ZONE 'UTC' AS starts_at,
+			(f.first_day + usage_stats.days)::timestamp AT TIME ZONE 'UTC' AS ends_at
+		FROM usage_limits_first_day(usage_stats.days, false) AS f (first_day)
+	), usage AS (
 		SELECT (c.bucket_start AT TIME ZONE 'UTC')::date AS usage_date, c.usage_type,
 			sum(c.amount)::bigint AS count
 		FROM usage_counters c
 		WHERE c.user_id = usage_stats.user_id
-			AND c.bucket_start >= usage_limits_first_day(usage_stats.days, false)::timestamp AT TIME ZONE 'UTC'
+			AND c.bucket_start >= (SELECT r.starts_at FROM range r)
+			AND c.bucket_start < (SELECT r.ends_at FROM range r)
 		GROUP BY 1, 2
 		HAVING sum(c.events) > 0 OR sum(c.amount) <> 0
 	), daily AS (
@@ -67,12 +83,13 @@ BEGIN ATOMIC
 		SELECT e.*
 		FROM usage_events e
 		WHERE e.user_id = usage_stats.user_id
-			AND e.created_at >= usage_limits_first_day(usage_stats.days, false)::timestamp AT TIME ZONE 'UTC'
+			AND e.created_at >= (SELECT r.starts_at FROM range r)
+			AND e.created_at < (SELECT r.ends_at FROM range r)
 		ORDER BY e.created_at DESC, e.id DESC
 		LIMIT 100
 	)
 	SELECT jsonb_build_object(
-		'daily', (SELECT coalesce(jsonb_object_agg(d.usage_date::text, d.types), '{}') FROM daily d),
+		'daily', (SELECT coalesce(jsonb_object_agg(to_char(d.usage_date::timestamp, 'YYYY-MM-DD'), d.types), '{}') FROM daily d),
 		'totals', (SELECT coalesce(jsonb_object_agg(t.usage_type, t.count), '{}') FROM totals t),
 		'recentEvents', (SELECT coalesce(jsonb_agg(jsonb_build_object(
 				'id', r.id,
@@ -91,7 +108,8 @@ BEGIN ATOMIC
 				'amount', r.amount,
 				'operation', r.operation
 			) ORDER BY r.created_at DESC, r.id DESC), '[]') FROM recent r))
-	WHERE usage_limits_first_day(usage_stats.days, false) IS NOT NULL;
+	WHERE usage_limits_given('user_id', usage_stats.user_id)
+		AND (SELECT r.starts_at FROM range r) IS NOT NULL;
 END;
 COMMENT ON FUNCTION usage_stats IS
 'A user''s use over the UTC dates, days in number, that end today: {daily: {date: {type: n}}, totals: {type: n}, recentEvents: the newest 100 events}. Outside 1 to 3,650 days: 22023.';
@@ -106,16 +124,23 @@ CREATE FUNCTION usage_top_users(
 ) RETURNS SETOF record
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 100
 BEGIN ATOMIC
+	WITH range AS MATERIALIZED (
+		SELECT f.first_day::timestamp AT TIME ZONE 'UTC' AS starts_at,
+			(f.first_day + usage_top_users.days)::timestamp AT TIME ZONE 'UTC' AS ends_at
+		FROM usage_limits_first_day(usage_top_users.days, true) AS f (first_day)
+	)
 	SELECT c.user_id, sum(c.amount)::bigint,
-		max(c.last_at) FILTER (WHERE c.events > 0 OR c.amount <> 0)
+		max(c.last_at) FILTER (WHERE c.events <> 0 OR c.amount <> 0)
 	FROM usage_counters c
 	WHERE c.usage_type = usage_top_users.usage_type
-		AND c.bucket_start >= usage_limits_first_day(usage_top_users.days, true)::timestamp AT TIME ZONE 'UTC'
-		AND usage_limits_first_day(usage_top_users.days, true) IS NOT NULL
+		AND c.bucket_start >= (SELECT r.starts_at FROM range r)
+		AND c.bucket_start < (SELECT r.ends_at FROM range r)
+		AND (SELECT r.starts_at FROM range r) IS NOT NULL
+		AND usage_limits_given('usage_type', usage_top_users.usage_type)
 	GROUP BY c.user_id
 	HAVING sum(c.amount) > 0
 	ORDER BY 2 DESC, 1
-	LIMIT usage_top_users.max_rows;
+	LIMIT usage_limits_max_rows(usage_top_users.max_rows);
 END;
 COMMENT ON FUNCTION usage_top_users IS
 'Who used most of a type over the UTC dates, days in number, that end today; ties by user_id. Outside 1 to 3,650 days: 22023.';
@@ -129,11 +154,16 @@ CREATE FUNCTION usage_trends(
 ) RETURNS SETOF record
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 300
 BEGIN ATOMIC
-	WITH usage AS (
+	WITH range AS MATERIALIZED (
+		SELECT f.first_day, f.first_day::timestamp AT TIME ZONE 'UTC' AS starts_at,
+			(f.first_day + usage_trends.days)::timestamp AT TIME ZONE 'UTC' AS ends_at
+		FROM usage_limits_first_day(usage_trends.days, true) AS f (first_day)
+	), usage AS (
 		SELECT (c.bucket_start AT TIME ZONE 'UTC')::date AS usage_date, c.usage_type, c.user_id,
 			sum(c.amount)::bigint AS count
 		FROM usage_counters c
-		WHERE c.bucket_start >= usage_limits_first_day(usage_trends.days, true)::timestamp AT TIME ZONE 'UTC'
+		WHERE c.bucket_start >= (SELECT r.starts_at FROM range r)
+			AND c.bucket_start < (SELECT r.ends_at FROM range r)
 		GROUP BY 1, 2, 3
 		HAVING sum(c.events) > 0 OR sum(c.amount) <> 0
 	), sums AS (
@@ -148,12 +178,12 @@ BEGIN ATOMIC
 		SELECT DISTINCT s.usage_type FROM sums s
 		UNION SELECT NULL
 	)
-	SELECT d.day::date, t.usage_type, coalesce(s.count, 0), coalesce(s.users, 0)
-	FROM generate_series(
-			usage_limits_first_day(usage_trends.days, true)::timestamp,
-			usage_limits_first_day(1, true)::timestamp, '1 day') AS d (day)
+	SELECT r.first_day + g.day, t.usage_type, coalesce(s.count, 0), coalesce(s.users, 0)
+	FROM range r
+		CROSS JOIN generate_series(0, usage_trends.days - 1) AS g (day)
 		CROSS JOIN types t
-		LEFT JOIN sums s ON s.usage_date = d.day::date AND s.usage_type IS NOT DISTINCT FROM t.usage_type
+		LEFT JOIN sums s ON s.usage_date = r.first_day + g.day AND s.usage_type IS NOT DISTINCT FROM t.usage_type
+	WHERE (SELECT r.first_day FROM range r) IS NOT NULL
 	ORDER BY 1, 2 NULLS LAST;
 END;
 COMMENT ON FUNCTION usage_trends IS
@@ -162,11 +192,16 @@ COMMENT ON FUNCTION usage_trends IS
 CREATE FUNCTION usage_funnel(days integer DEFAULT 30) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-	WITH usage AS (
+	WITH range AS MATERIALIZED (
+		SELECT f.first_day::timestamp AT TIME ZONE 'UTC' AS starts_at,
+			(f.first_day + usage_funnel.days)::timestamp AT TIME ZONE 'UTC' AS ends_at
+		FROM usage_limits_first_day(usage_funnel.days, true) AS f (first_day)
+	), usage AS (
 		SELECT c.usage_type, c.user_id
 		FROM usage_counters c
 		WHERE c.usage_type IN ('project_create', 'prompt', 'export')
-			AND c.bucket_start >= usage_limits_first_day(usage_funnel.days, true)::timestamp AT TIME ZONE 'UTC'
+			AND c.bucket_start >= (SELECT r.starts_at FROM range r)
+			AND c.bucket_start < (SELECT r.ends_at FROM range r)
 		GROUP BY 1, 2
 		HAVING sum(c.events) > 0 OR sum(c.amount) <> 0
 	)
@@ -176,7 +211,7 @@ BEGIN ATOMIC
 		'generatedScene', count(*) FILTER (WHERE u.usage_type = 'prompt'),
 		'exportedVideo', count(*) FILTER (WHERE u.usage_type = 'export'))
 	FROM usage u
-	WHERE usage_limits_first_day(usage_funnel.days, true) IS NOT NULL;
+	WHERE (SELECT r.starts_at FROM range r) IS NOT NULL;
 END;
 COMMENT ON FUNCTION usage_funnel IS
 'How many users there are (usage_limits.users_table, else user_subscriptions) and how many of them created a project, generated a scene and exported a video over the UTC dates, days in number, that end today. Outside 1 to 3,650 days: 22023.';
@@ -194,6 +229,11 @@ CREATE FUNCTION usage_error_rates(
 ) RETURNS SETOF record
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 50
 BEGIN ATOMIC
+	WITH range AS MATERIALIZED (
+		SELECT f.first_day::timestamp AT TIME ZONE 'UTC' AS starts_at,
+			(f.first_day + usage_error_rates.days)::timestamp AT TIME ZONE 'UTC' AS ends_at
+		FROM usage_limits_first_day(usage_error_rates.days, true) AS f (first_day)
+	)
 	SELECT c.usage_type, nullif(c.event_subtype, ''),
 		sum(c.events + c.failed_events + c.cancelled_events)::bigint,
 		sum(c.failed_events)::bigint,
@@ -201,8 +241,10 @@ BEGIN ATOMIC
 		round(sum(c.failed_events) * 100 / nullif(sum(c.events + c.failed_events), 0), 2),
 		round(nullif(sum(c.duration_ms), 0) / nullif(sum(c.events), 0), 2)
 	FROM usage_counters c
-	WHERE c.bucket_start >= usage_limits_first_day(usage_error_rates.days, true)::timestamp AT TIME ZONE 'UTC'
-		AND usage_limits_first_day(usage_error_rates.days, true) IS NOT NULL
+	WHERE c.bucket_start >= (SELECT r.starts_at FROM range r)
+		AND c.bucket_start < (SELECT r.ends_at FROM range r)
+		AND (SELECT r.starts_at FROM range r) IS NOT NULL
+		AND usage_limits_given('min_events', usage_error_rates.min_events)
 	GROUP BY 1, 2
 	HAVING sum(c.events + c.failed_events + c.cancelled_events) >= greatest(usage_error_rates.min_events, 1)
 	ORDER BY 3 DESC, 1, 2 NULLS LAST;
@@ -222,11 +264,16 @@ CREATE FUNCTION usage_distribution(
 ) RETURNS SETOF record
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 5
 BEGIN ATOMIC
-	WITH usage AS (
+	WITH range AS MATERIALIZED (
+		SELECT f.first_day::timestamp AT TIME ZONE 'UTC' AS starts_at,
+			(f.first_day + usage_distribution.days)::timestamp AT TIME ZONE 'UTC' AS ends_at
+		FROM usage_limits_first_day(usage_distribution.days, true) AS f (first_day)
+	), usage AS (
 		SELECT c.user_id, sum(c.amount)::bigint AS total
 		FROM usage_counters c
 		WHERE c.usage_type = usage_distribution.usage_type
-			AND c.bucket_start >= usage_limits_first_day(usage_distribution.days, true)::timestamp AT TIME ZONE 'UTC'
+			AND c.bucket_start >= (SELECT r.starts_at FROM range r)
+			AND c.bucket_start < (SELECT r.ends_at FROM range r)
 		GROUP BY c.user_id
 		HAVING sum(c.amount) > 0
 	)
@@ -238,7 +285,8 @@ BEGIN ATOMIC
 		max(u.total)
 	FROM usage u
 		LEFT JOIN user_subscriptions s ON s.user_id = u.user_id
-	WHERE usage_limits_first_day(usage_distribution.days, true) IS NOT NULL
+	WHERE (SELECT r.starts_at FROM range r) IS NOT NULL
+		AND usage_limits_given('usage_type', usage_distribution.usage_type)
 	GROUP BY 1
 	ORDER BY 1;
 END;
@@ -260,25 +308,31 @@ CREATE FUNCTION usage_anomalies(
 ) RETURNS SETOF record
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 100
 BEGIN ATOMIC
-	WITH usage AS (
+	WITH range AS MATERIALIZED (
+		SELECT f.first_day + usage_anomalies.days - 1 AS today,
+			(f.first_day - 1)::timestamp AT TIME ZONE 'UTC' AS starts_at,
+			(f.first_day + usage_anomalies.days)::timestamp AT TIME ZONE 'UTC' AS ends_at
+		FROM usage_limits_first_day(usage_anomalies.days, true) AS f (first_day)
+	), usage AS (
 		SELECT c.user_id, c.usage_type, (c.bucket_start AT TIME ZONE 'UTC')::date AS usage_date,
 			sum(c.amount) AS total
 		FROM usage_counters c
-		WHERE c.bucket_start >= (usage_limits_first_day(usage_anomalies.days, true) - 1)::timestamp AT TIME ZONE 'UTC'
+		WHERE c.bucket_start >= (SELECT r.starts_at FROM range r)
+			AND c.bucket_start < (SELECT r.ends_at FROM range r)
 		GROUP BY 1, 2, 3
 	), today AS (
 		SELECT u.user_id, u.usage_type, u.total,
 			usage_limits_tier(s.tier, s.status, s.status_since, s.started_at, s.expires_at) AS tier
 		FROM usage u
 			LEFT JOIN user_subscriptions s ON s.user_id = u.user_id
-		WHERE u.usage_date = usage_limits_first_day(1, true) AND u.total > 0
+		WHERE u.usage_date = (SELECT r.today FROM range r) AND u.total > 0
 	), days AS (
 		-- a date without use is a use of 0
 		SELECT t.user_id, t.usage_type, coalesce(u.total, 0) AS total
 		FROM today t
 			CROSS JOIN generate_series(1, usage_anomalies.days) AS g (ago)
 			LEFT JOIN usage u ON u.user_id = t.user_id AND u.usage_type = t.usage_type
-				AND u.usage_date = usage_limits_first_day(1, true) - g.ago
+				AND u.usage_date = (SELECT r.today FROM range r) - g.ago
 	), own_middle AS (
 		SELECT d.user_id, d.usage_type, percentile_cont(0.5) WITHIN GROUP (ORDER BY d.total)::numeric AS median
 		FROM days d
@@ -316,9 +370,10 @@ BEGIN ATOMIC
 		round(s.own_median, 2), round(s.own_score, 2), round(s.tier_median, 2), round(s.tier_score, 2)
 	FROM scores s
 	WHERE s.own_score > usage_anomalies.threshold AND s.tier_score > usage_anomalies.threshold
-		AND usage_limits_first_day(usage_anomalies.days, true) IS NOT NULL
+		AND (SELECT r.today FROM range r) IS NOT NULL
+		AND usage_limits_given('threshold', usage_anomalies.threshold)
 	ORDER BY least(s.own_score, s.tier_score) DESC, 1, 2
-	LIMIT usage_anomalies.max_rows;
+	LIMIT usage_limits_max_rows(usage_anomalies.max_rows);
 END;
 COMMENT ON FUNCTION usage_anomalies IS
 'Users whose use today stands out both from their own use on the days before (dates without use count as 0) and from that of their tier''s users today. The score is the modified z-score of Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993): distance from the median in units of 1.4826 × the median absolute deviation, or 1.2533 × the mean absolute deviation where that is 0, at least one unit; above 3.5 is an outlier. Outside 1 to 3,650 days: 22023.';
@@ -354,17 +409,19 @@ BEGIN ATOMIC
 				(SELECT s.user_id FROM user_subscriptions s
 					WHERE s.user_id > p.user_id ORDER BY s.user_id LIMIT 1)) f), p.n + 1
 		FROM page p
-		WHERE p.n < usage_users.max_rows
+		WHERE p.n < usage_limits_max_rows(usage_users.max_rows)
 			AND starts_with(p.user_id, coalesce(usage_users.search, ''))
 	)
 	SELECT p.user_id,
 		usage_limits_tier(s.tier, s.status, s.status_since, s.started_at, s.expires_at),
 		s.status,
-		(SELECT max(c.last_at) FROM usage_counters c WHERE c.user_id = p.user_id)
+		(SELECT max(c.last_at) FROM usage_counters c
+			WHERE c.user_id = p.user_id AND (c.events <> 0 OR c.amount <> 0))
 	FROM page p
 		LEFT JOIN user_subscriptions s ON s.user_id = p.user_id
 	WHERE p.user_id IS NOT NULL AND starts_with(p.user_id, coalesce(usage_users.search, ''))
-		AND p.n <= usage_users.max_rows
+		AND p.n <= usage_limits_max_rows(usage_users.max_rows)
+		AND usage_limits_max_rows(usage_users.max_rows) IS NOT NULL
 	ORDER BY p.user_id;
 END;
 COMMENT ON FUNCTION usage_users IS

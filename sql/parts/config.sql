@@ -172,11 +172,11 @@ CREATE TABLE usage_config_log (
 	old_row jsonb,
 	new_row jsonb
 );
-COMMENT ON TABLE usage_config_log IS 'Who changed or deleted a limit, an override or a subscription, when, and what it was before.';
+COMMENT ON TABLE usage_config_log IS 'Who changed or deleted a limit, an override or a subscription, when, and what it was before; and which schemas usage_import has taken over.';
 COMMENT ON COLUMN usage_config_log.id IS 'Surrogate key.';
 COMMENT ON COLUMN usage_config_log.changed_at IS 'When.';
 COMMENT ON COLUMN usage_config_log.changed_by IS 'The role that made the change.';
-COMMENT ON COLUMN usage_config_log.table_name IS 'The table changed.';
-COMMENT ON COLUMN usage_config_log.operation IS 'UPDATE or DELETE.';
-COMMENT ON COLUMN usage_config_log.old_row IS 'The row before.';
-COMMENT ON COLUMN usage_config_log.new_row IS 'The row after; null when it was deleted.';
+COMMENT ON COLUMN usage_config_log.table_name IS 'The table changed; for an import, the schema.';
+COMMENT ON COLUMN usage_config_log.operation IS 'UPDATE, DELETE or IMPORT.';
+COMMENT ON COLUMN usage_config_log.old_row IS 'The row before; null for an import.';
+COMMENT ON COLUMN usage_config_log.new_row IS 'The row after; null when it was deleted, and for an import.';

@@ -32,14 +32,15 @@ UNION ALL
 	SELECT 'warning', format('transaction "%s" has been prepared since %s', p.gid, p.prepared),
 		'COMMIT PREPARED or ROLLBACK PREPARED: until then what it used counts, and users that it limits wait.'
 	FROM pg_prepared_xacts p
-	WHERE p.database = current_database() AND p.prepared < clock_timestamp() - interval '1 hour'
+	WHERE p.database = current_database() AND p.prepared < usage_now() - interval '1 hour'
 UNION ALL
-	SELECT 'info', format('the setting usage_limits.overrides hides the value of "%s" for tier "%s"', l.limit_type, s.tier),
+	SELECT DISTINCT 'info', format('the setting usage_limits.overrides hides the value of "%s" for tier "%s"', l.limit_type, e.names[2]),
 		'The setting, or the environment variable that it comes from, goes before the table.'
-	FROM (SELECT regexp_replace(trim(e.entry), '^(.*)\.([^.=]*)=.*$', '\1') AS limit_type,
-				trim(regexp_replace(trim(e.entry), '^(.*)\.([^.=]*)=.*$', '\2')) AS tier
-			FROM string_to_table(current_setting('usage_limits.overrides'), ',') AS e (entry)) s
-		JOIN usage_limits_config l ON l.limit_type = s.limit_type
+	FROM string_to_table(current_setting('usage_limits.overrides', true), ',') AS s (entry)
+		CROSS JOIN regexp_match(s.entry, '^\s*(.*)\.([^.=]*?)\s*=') AS e (names)
+		JOIN usage_limits_config l ON l.limit_type = e.names[1]
+	-- any other tier has no value in the table
+	WHERE e.names[2] IN ('free', 'pro', 'team', 'enterprise')
 	ORDER BY 1, 2;
 END;
 COMMENT ON FUNCTION usage_doctor() IS

@@ -32,11 +32,11 @@ COMMENT ON COLUMN usage_counters.duration_ms IS 'Sum of durations, in millisecon
 COMMENT ON COLUMN usage_counters.events IS 'How many successful uses.';
 COMMENT ON COLUMN usage_counters.failed_events IS 'How many failed events; they count towards no limit.';
 COMMENT ON COLUMN usage_counters.cancelled_events IS 'How many cancelled events; they count towards no limit.';
-COMMENT ON COLUMN usage_counters.first_at IS 'Time of the first event in the row.';
-COMMENT ON COLUMN usage_counters.last_at IS 'Time of the last event in the row.';
+COMMENT ON COLUMN usage_counters.first_at IS 'Time of the first use in the row; without any, of the first failed or cancelled event.';
+COMMENT ON COLUMN usage_counters.last_at IS 'Time of the last use in the row; without any, of the last failed or cancelled event.';
 
 CREATE VIEW user_usage AS
-SELECT c.user_id || ':' || c.usage_type || ':' || (c.bucket_start AT TIME ZONE 'UTC')::date::text AS id,
+SELECT c.user_id || ':' || c.usage_type || ':' || to_char((c.bucket_start AT TIME ZONE 'UTC')::date::timestamp, 'YYYY-MM-DD') AS id,
 	c.user_id,
 	c.usage_type,
 	(c.bucket_start AT TIME ZONE 'UTC')::date AS usage_date,
@@ -44,8 +44,8 @@ SELECT c.user_id || ':' || c.usage_type || ':' || (c.bucket_start AT TIME ZONE '
 	jsonb_build_object('lastEventSubtype',
 		(array_agg(nullif(c.event_subtype, '') ORDER BY c.last_at DESC, c.event_subtype DESC)
 			FILTER (WHERE c.events > 0))[1]) AS metadata,
-	min(c.first_at) AS created_at,
-	max(c.last_at) AS updated_at
+	min(c.first_at) FILTER (WHERE c.events <> 0 OR c.amount <> 0) AS created_at,
+	max(c.last_at) FILTER (WHERE c.events <> 0 OR c.amount <> 0) AS updated_at
 FROM usage_counters c
 GROUP BY c.user_id, c.usage_type, (c.bucket_start AT TIME ZONE 'UTC')::date
 HAVING sum(c.events) > 0 OR sum(c.amount) <> 0;
@@ -55,9 +55,9 @@ COMMENT ON COLUMN user_usage.user_id IS 'The user.';
 COMMENT ON COLUMN user_usage.usage_type IS 'What is counted.';
 COMMENT ON COLUMN user_usage.usage_date IS 'The UTC date.';
 COMMENT ON COLUMN user_usage.count IS 'Sum of the day''s amounts.';
-COMMENT ON COLUMN user_usage.metadata IS '{"lastEventSubtype": the subtype of the day''s last event}.';
-COMMENT ON COLUMN user_usage.created_at IS 'Time of the day''s first event.';
-COMMENT ON COLUMN user_usage.updated_at IS 'Time of the day''s last event.';
+COMMENT ON COLUMN user_usage.metadata IS '{"lastEventSubtype": the subtype of the day''s last use}.';
+COMMENT ON COLUMN user_usage.created_at IS 'Time of the day''s first use.';
+COMMENT ON COLUMN user_usage.updated_at IS 'Time of the day''s last use.';
 
 CREATE SEQUENCE usage_events_id_seq AS bigint;
 CREATE TABLE usage_events (
