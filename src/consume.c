@@ -153,6 +153,17 @@ ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz now, UlCla
 	return count;
 }
 
+/* Whether a limit counts any of the requests: one on a subtype says nothing about others. */
+static bool
+limit_concerns(const UlLimit *limit, const UlRequest *requests, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(requests[i].usage_type, limit->usage_type) == 0 &&
+			ul_limit_counts(limit, requests[i].event_subtype))
+			return true;
+	return false;
+}
+
 /* Fills in what requests ask of a claim's limit; amount 0 asks and takes nothing. */
 static void
 sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
@@ -212,7 +223,7 @@ group_requests(const UlRequest *requests, int count, UlGroup *groups)
 	return ngroups;
 }
 
-/* Fills the claims of every group, for an instant; returns them all. */
+/* Fills the claims of every group that concern the requests, for an instant; returns them all. */
 static UlClaim *
 claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 				 bool dry_run, TimestampTz now, int *total)
@@ -227,11 +238,17 @@ claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int co
 		const UlType *type = dry_run ?
 		ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
 		UlClaim    *claims;
+		int			nlimits = ul_claims_of_type(type, user, now, &claims);
 
 		group->first_claim = *total;
-		group->nclaims = ul_claims_of_type(type, user, now, &claims);
-		for (int j = 0; j < group->nclaims; j++)
+		group->nclaims = 0;
+		for (int j = 0; j < nlimits; j++)
+		{
+			if (!limit_concerns(claims[j].limit, requests, count))
+				continue;
 			sum_requests(&claims[j], requests, count, dry_run);
+			claims[group->nclaims++] = claims[j];
+		}
 		if (all == NULL)
 			all = claims;
 		else if (group->nclaims > 0)

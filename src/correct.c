@@ -33,13 +33,18 @@ typedef struct RefundState
 	int64		refunded[UL_NMEASURES];
 } RefundState;
 
-/* The state after a correction. */
+/* The state after a correction, of the limits that it concerns. */
 static void
 report(const UlRequest *request, TimestampTz now, UlDecision *decision)
 {
 	const UlType *type = ul_find_type(request->usage_type);
 	UlClaim    *claims;
-	int			count = ul_claims_of_type(type, ul_find_user(request->user_id), now, &claims);
+	int			nlimits = ul_claims_of_type(type, ul_find_user(request->user_id), now, &claims);
+	int			count = 0;
+
+	for (int i = 0; i < nlimits; i++)
+		if (ul_limit_counts(claims[i].limit, request->event_subtype))
+			claims[count++] = claims[i];
 
 	memset(decision, 0, sizeof(*decision));
 	if (count == 0)
