@@ -177,6 +177,6 @@ COMMENT ON COLUMN usage_config_log.id IS 'Surrogate key.';
 COMMENT ON COLUMN usage_config_log.changed_at IS 'When.';
 COMMENT ON COLUMN usage_config_log.changed_by IS 'The role that made the change.';
 COMMENT ON COLUMN usage_config_log.table_name IS 'The table changed.';
-COMMENT ON COLUMN usage_config_log.operation IS 'UPDATE or DELETE.';
+COMMENT ON COLUMN usage_config_log.operation IS 'UPDATE or DELETE; IMPORT for a schema that usage_import took over, whose name is in table_name.';
 COMMENT ON COLUMN usage_config_log.old_row IS 'The row before.';
 COMMENT ON COLUMN usage_config_log.new_row IS 'The row after; null when it was deleted.';
