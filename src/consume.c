@@ -225,7 +225,7 @@ group_requests(const UlRequest *requests, int count, UlGroup *groups)
 	return ngroups;
 }
 
-/* Fills the claims of every group, for an instant; returns them all. */
+/* Fills the claims of every group that concern the requests, for an instant; returns them all. */
 static UlClaim *
 claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 				 bool dry_run, TimestampTz now, int *total)

@@ -274,8 +274,10 @@ void
 ul_maintain(UlMaintenance *done)
 {
 	memset(done, 0, sizeof(*done));
-	maintain_partitions(done);
-	fold_slots(done);
+
+	/* what can take long comes before what holds locks that others wait for */
 	forget_keys(done);
 	delete_old_events(done);
+	maintain_partitions(done);
+	fold_slots(done);
 }

@@ -42,8 +42,8 @@ COMMENT ON COLUMN usage_limits_config.kind IS 'counter (consumed per window), ga
 COMMENT ON COLUMN usage_limits_config.period IS 'The window''s length; null: the whole lifetime.';
 COMMENT ON COLUMN usage_limits_config.alignment IS 'calendar (minute, hour, day, ISO week, month, year in the user''s, else the limit''s time zone), sliding (the last period, at every instant) or none (lifetime).';
 COMMENT ON COLUMN usage_limits_config.time_zone IS 'Time zone of calendar windows for users without one of their own.';
-COMMENT ON COLUMN usage_limits_config.burst IS 'For rate limits: units allowed at once.';
-COMMENT ON COLUMN usage_limits_config.durability IS 'durable (counted in the transaction) or relaxed (may be counted in memory first, where the library is preloaded).';
+COMMENT ON COLUMN usage_limits_config.burst IS 'Not used in this version: units allowed at once by a rate limit.';
+COMMENT ON COLUMN usage_limits_config.durability IS 'durable or relaxed; in this version both are counted in the transaction. The limits of a type share one, and relaxed ones take no idempotency key.';
 COMMENT ON COLUMN usage_limits_config.enforcement IS 'hard (denied beyond), soft (counted, allowed beyond, reported as over_limit) or shadow (allowed, reported as shadow).';
 
 CREATE TABLE usage_limit_overrides (
@@ -131,7 +131,7 @@ COMMENT ON COLUMN user_subscriptions.metadata IS 'The application''s own.';
 COMMENT ON COLUMN user_subscriptions.created_at IS 'When the row was made.';
 COMMENT ON COLUMN user_subscriptions.updated_at IS 'When the row was last changed.';
 COMMENT ON COLUMN user_subscriptions.time_zone IS 'The user''s time zone, for calendar windows; null: the limit''s.';
-COMMENT ON COLUMN user_subscriptions.anchor_at IS 'The instant from which billing periods are counted; null: started_at.';
+COMMENT ON COLUMN user_subscriptions.anchor_at IS 'Not used in this version: the instant from which billing periods are counted.';
 COMMENT ON COLUMN user_subscriptions.status_since IS 'When status last changed.';
 COMMENT ON COLUMN user_subscriptions.event_at IS 'The time of the newest payment event applied by usage_set_tier; older events change nothing.';
 
@@ -143,7 +143,7 @@ CREATE TABLE usage_members (
 	created_at timestamptz NOT NULL DEFAULT usage_now()
 );
 CREATE INDEX usage_members_account_id_idx ON usage_members (account_id);
-COMMENT ON TABLE usage_members IS 'Which account a user belongs to.';
+COMMENT ON TABLE usage_members IS 'Which account a user belongs to. Not used in this version.';
 COMMENT ON COLUMN usage_members.user_id IS 'The member.';
 COMMENT ON COLUMN usage_members.account_id IS 'The account, itself a user of limits.';
 COMMENT ON COLUMN usage_members.created_at IS 'When the user became a member.';
@@ -156,7 +156,7 @@ CREATE TABLE usage_alerts (
 	created_at timestamptz NOT NULL DEFAULT usage_now(),
 	CONSTRAINT usage_alerts_threshold_check CHECK (num_nonnulls(percent, value) = 1)
 );
-COMMENT ON TABLE usage_alerts IS 'Thresholds of limits that are to be reported when usage crosses them.';
+COMMENT ON TABLE usage_alerts IS 'Thresholds of limits that are to be reported when usage crosses them. Not used in this version.';
 COMMENT ON COLUMN usage_alerts.id IS 'Surrogate key.';
 COMMENT ON COLUMN usage_alerts.limit_type IS 'The limit; null: every limit.';
 COMMENT ON COLUMN usage_alerts.percent IS 'The threshold as a percentage of the limit; exactly one of percent and value is given.';

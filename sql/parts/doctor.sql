@@ -2,7 +2,7 @@ CREATE FUNCTION usage_doctor(OUT severity text, OUT what text, OUT hint text) RE
 LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 10
 BEGIN ATOMIC
 	SELECT 'info', 'the library is not preloaded',
-		'Add usage_limits to shared_preload_libraries and restart: what is limited heavily then waits less.'
+		'Add usage_limits to shared_preload_libraries and restart: every session then knows its settings, and its environment variables are read once.'
 	WHERE NOT 'usage_limits' = ANY (string_to_array(replace(current_setting('shared_preload_libraries'), ' ', ''), ','))
 UNION ALL
 	SELECT 'error', format('the library has version %s, the SQL objects %s', v.library_version, v.sql_version),

@@ -179,7 +179,7 @@ CREATE TABLE usage_denials (
 	last_at timestamptz NOT NULL DEFAULT usage_now(),
 	PRIMARY KEY (user_id, limit_type, usage_date)
 );
-COMMENT ON TABLE usage_denials IS 'How often a limit denied a user on a UTC date. A denial itself writes nothing; these rows come from counts in shared memory, where the library is preloaded.';
+COMMENT ON TABLE usage_denials IS 'How often a limit denied a user on a UTC date. Not filled in this version: a denial writes nothing.';
 COMMENT ON COLUMN usage_denials.user_id IS 'The user.';
 COMMENT ON COLUMN usage_denials.limit_type IS 'The limit that denied.';
 COMMENT ON COLUMN usage_denials.usage_date IS 'The UTC date.';
@@ -198,7 +198,7 @@ CREATE TABLE usage_alert_log (
 	created_at timestamptz NOT NULL DEFAULT usage_now()
 );
 CREATE INDEX usage_alert_log_user_id_idx ON usage_alert_log (user_id, limit_type, alert_id);
-COMMENT ON TABLE usage_alert_log IS 'Thresholds that were crossed.';
+COMMENT ON TABLE usage_alert_log IS 'Thresholds that were crossed. Not filled in this version.';
 COMMENT ON COLUMN usage_alert_log.id IS 'Surrogate key.';
 COMMENT ON COLUMN usage_alert_log.user_id IS 'The user.';
 COMMENT ON COLUMN usage_alert_log.limit_type IS 'The limit.';
