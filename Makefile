@@ -27,3 +27,8 @@ $(OBJS): $(wildcard src/*.h) usage_limits.control
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS)
 	cat $^ > $@
+
+# Minutes, not a test: see test/bench/run.
+.PHONY: bench
+bench:
+	sh test/bench/run

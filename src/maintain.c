@@ -146,6 +146,9 @@ create_partitions(const Months *months, UlMaintenance *done)
 		ul_execute_text(psprintf("ALTER TABLE @.usage_events ATTACH PARTITION @.%s"
 								 " FOR VALUES FROM ('%s') TO ('%s')",
 								 month->name, month->start, month->end));
+		/* it has done its work, and every INSERT would check it */
+		ul_execute_text(psprintf("ALTER TABLE @.%s DROP CONSTRAINT %s_created_at_check",
+								 month->name, month->name));
 	}
 	done->partitions_created += months->count;
 	done->events_moved += moved;

@@ -71,6 +71,17 @@ typedef struct UlStatementText
 	" WHEN " HAS_USES("c") " THEN c.last_at ELSE excluded.last_at END"
 
 static const UlStatementText statements[UL_NSTATEMENTS] = {
+	[UL_UPDATE_COUNTER] = {
+		"UPDATE @.usage_counters AS c SET"
+		" amount = c.amount + $6, tokens_used = c.tokens_used + $7,"
+		" credits_used = c.credits_used + $8, duration_ms = c.duration_ms + $9,"
+		" events = c.events + $10, failed_events = c.failed_events + $11,"
+		" cancelled_events = c.cancelled_events + $12,"
+		" first_at = least(c.first_at, $13), last_at = greatest(c.last_at, $14)"
+		" WHERE c.user_id = $1 AND c.usage_type = $2 AND c.bucket_start = $3"
+		" AND c.event_subtype = $4 AND c.slot = $5",
+		COUNTER_TYPES
+	},
 	[UL_ADD_TO_COUNTER] = {
 		"INSERT INTO @.usage_counters AS c (" COUNTER_COLUMNS ") " COUNTER_VALUES
 		ADD_TO_EXISTING,
@@ -632,6 +643,10 @@ ul_log_change(const char *table, const char *operation, Oid rowtype,
 	store_end(&state);
 }
 
+/*
+ * The row of slot 0 is there for all but the first use of a bucket: an UPDATE
+ * alone costs less than an INSERT that turns into one.
+ */
 void
 ul_write_counter(const UlCounterRow *row)
 {
@@ -647,7 +662,10 @@ ul_write_counter(const UlCounterRow *row)
 		ul_arg_int8(&args, amounts[i]);
 	ul_arg_time(&args, row->first_at);
 	ul_arg_time(&args, row->last_at);
-	ul_execute(row->slot == 0 ? UL_ADD_TO_COUNTER : UL_INSERT_COUNTER, &args);
+	if (row->slot != 0)
+		ul_execute(UL_INSERT_COUNTER, &args);
+	else if (ul_execute(UL_UPDATE_COUNTER, &args) == 0)
+		ul_execute(UL_ADD_TO_COUNTER, &args);
 }
 
 static void

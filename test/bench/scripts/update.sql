@@ -1,0 +1,2 @@
+\set key random(1, :keys)
+UPDATE bare.counters SET count = count + 1 WHERE user_id = 'user' || :key;
