@@ -23,7 +23,7 @@ typedef struct UlGroup
 	int			first_claim;
 	int			nclaims;
 	bool		asks;			/* some amount is not 0 */
-	int64		measures[UL_NMEASURES];	/* sums of the requests */
+	int64		measures[UL_NMEASURES]; /* sums of the requests */
 } UlGroup;
 
 const UlType *

@@ -162,33 +162,33 @@ static char *
 usage_query(const char *schema, bool has_usage, bool has_events)
 {
 	const char *events =
-		"SELECT v.user_id, v.usage_type, v.event_subtype, (v.created_at AT TIME ZONE 'UTC')::date AS usage_date,"
-		" count(*) FILTER (WHERE v.status = 'success') AS events,"
-		" count(*) FILTER (WHERE v.status = 'failed') AS failed_events,"
-		" count(*) FILTER (WHERE v.status = 'cancelled') AS cancelled_events,"
-		" coalesce(sum(v.tokens_used) FILTER (WHERE v.status = 'success'), 0)::int8 AS tokens_used,"
-		" coalesce(sum(v.credits_used) FILTER (WHERE v.status = 'success'), 0)::int8 AS credits_used,"
-		" coalesce(sum(v.duration_ms) FILTER (WHERE v.status = 'success'), 0)::int8 AS duration_ms,"
-		" coalesce(min(v.created_at) FILTER (WHERE v.status = 'success'), min(v.created_at)) AS first_at,"
-		" coalesce(max(v.created_at) FILTER (WHERE v.status = 'success'), max(v.created_at)) AS last_at"
-		" FROM (SELECT e.user_id::text AS user_id, e.event_type::text AS usage_type,"
-		" coalesce(e.event_subtype::text, '') AS event_subtype, coalesce(e.status::text, 'success') AS status,"
-		" e.created_at::timestamptz AS created_at, e.tokens_used::int8 AS tokens_used,"
-		" e.credits_used::int8 AS credits_used, e.duration_ms::int8 AS duration_ms"
-		" FROM %s.usage_events e) v"
-		" WHERE isfinite(v.created_at) AND v.status = ANY ('{success,failed,cancelled}'::text[])"
-		" GROUP BY 1, 2, 3, 4";
+	"SELECT v.user_id, v.usage_type, v.event_subtype, (v.created_at AT TIME ZONE 'UTC')::date AS usage_date,"
+	" count(*) FILTER (WHERE v.status = 'success') AS events,"
+	" count(*) FILTER (WHERE v.status = 'failed') AS failed_events,"
+	" count(*) FILTER (WHERE v.status = 'cancelled') AS cancelled_events,"
+	" coalesce(sum(v.tokens_used) FILTER (WHERE v.status = 'success'), 0)::int8 AS tokens_used,"
+	" coalesce(sum(v.credits_used) FILTER (WHERE v.status = 'success'), 0)::int8 AS credits_used,"
+	" coalesce(sum(v.duration_ms) FILTER (WHERE v.status = 'success'), 0)::int8 AS duration_ms,"
+	" coalesce(min(v.created_at) FILTER (WHERE v.status = 'success'), min(v.created_at)) AS first_at,"
+	" coalesce(max(v.created_at) FILTER (WHERE v.status = 'success'), max(v.created_at)) AS last_at"
+	" FROM (SELECT e.user_id::text AS user_id, e.event_type::text AS usage_type,"
+	" coalesce(e.event_subtype::text, '') AS event_subtype, coalesce(e.status::text, 'success') AS status,"
+	" e.created_at::timestamptz AS created_at, e.tokens_used::int8 AS tokens_used,"
+	" e.credits_used::int8 AS credits_used, e.duration_ms::int8 AS duration_ms"
+	" FROM %s.usage_events e) v"
+	" WHERE isfinite(v.created_at) AND v.status = ANY ('{success,failed,cancelled}'::text[])"
+	" GROUP BY 1, 2, 3, 4";
 	const char *no_events =
-		"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::text AS event_subtype,"
-		" NULL::date AS usage_date, 0::int8 AS events, 0::int8 AS failed_events,"
-		" 0::int8 AS cancelled_events, 0::int8 AS tokens_used, 0::int8 AS credits_used,"
-		" 0::int8 AS duration_ms, NULL::timestamptz AS first_at, NULL::timestamptz AS last_at WHERE false";
+	"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::text AS event_subtype,"
+	" NULL::date AS usage_date, 0::int8 AS events, 0::int8 AS failed_events,"
+	" 0::int8 AS cancelled_events, 0::int8 AS tokens_used, 0::int8 AS credits_used,"
+	" 0::int8 AS duration_ms, NULL::timestamptz AS first_at, NULL::timestamptz AS last_at WHERE false";
 	const char *usage =
-		"SELECT u.user_id::text, u.usage_type::text, u.usage_date::date, sum(u.count)::int8 AS amount"
-		" FROM %s.user_usage u GROUP BY 1, 2, 3";
+	"SELECT u.user_id::text, u.usage_type::text, u.usage_date::date, sum(u.count)::int8 AS amount"
+	" FROM %s.user_usage u GROUP BY 1, 2, 3";
 	const char *no_usage =
-		"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::date AS usage_date,"
-		" NULL::int8 AS amount WHERE false";
+	"SELECT NULL::text AS user_id, NULL::text AS usage_type, NULL::date AS usage_date,"
+	" NULL::int8 AS amount WHERE false";
 
 	return psprintf("WITH e AS (%s), u AS (%s),"
 					" rest AS (SELECT u.user_id, u.usage_type, u.usage_date,"

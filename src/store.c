@@ -55,29 +55,31 @@ typedef struct UlStatementText
  * first_at and last_at are those of uses, where there are any: failed and
  * cancelled events count apart.
  */
-#define HAS_USES(row) "(" row ".events <> 0 OR " row ".amount <> 0)"
+#define HAS_USES(events, amount) "(" events " <> 0 OR " amount " <> 0)"
+#define TIME_OF_USE(function, time, events, amount, added_time) \
+	" CASE WHEN " HAS_USES("c.events", "c.amount") " = " HAS_USES(events, amount) \
+	" THEN " function "(c." time ", " added_time ")" \
+	" WHEN " HAS_USES("c.events", "c.amount") " THEN c." time " ELSE " added_time " END"
+#define ADD(amount, tokens, credits, duration, events, failed, cancelled, first_at, last_at) \
+	" amount = c.amount + " amount "," \
+	" tokens_used = c.tokens_used + " tokens "," \
+	" credits_used = c.credits_used + " credits "," \
+	" duration_ms = c.duration_ms + " duration "," \
+	" events = c.events + " events "," \
+	" failed_events = c.failed_events + " failed "," \
+	" cancelled_events = c.cancelled_events + " cancelled "," \
+	" first_at = " TIME_OF_USE("least", "first_at", events, amount, first_at) "," \
+	" last_at = " TIME_OF_USE("greatest", "last_at", events, amount, last_at)
 #define ADD_TO_EXISTING \
 	" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET" \
-	" amount = c.amount + excluded.amount," \
-	" tokens_used = c.tokens_used + excluded.tokens_used," \
-	" credits_used = c.credits_used + excluded.credits_used," \
-	" duration_ms = c.duration_ms + excluded.duration_ms," \
-	" events = c.events + excluded.events," \
-	" failed_events = c.failed_events + excluded.failed_events," \
-	" cancelled_events = c.cancelled_events + excluded.cancelled_events," \
-	" first_at = CASE WHEN " HAS_USES("c") " = " HAS_USES("excluded") " THEN least(c.first_at, excluded.first_at)" \
-	" WHEN " HAS_USES("c") " THEN c.first_at ELSE excluded.first_at END," \
-	" last_at = CASE WHEN " HAS_USES("c") " = " HAS_USES("excluded") " THEN greatest(c.last_at, excluded.last_at)" \
-	" WHEN " HAS_USES("c") " THEN c.last_at ELSE excluded.last_at END"
+	ADD("excluded.amount", "excluded.tokens_used", "excluded.credits_used", "excluded.duration_ms", \
+		"excluded.events", "excluded.failed_events", "excluded.cancelled_events", \
+		"excluded.first_at", "excluded.last_at")
 
 static const UlStatementText statements[UL_NSTATEMENTS] = {
 	[UL_UPDATE_COUNTER] = {
 		"UPDATE @.usage_counters AS c SET"
-		" amount = c.amount + $6, tokens_used = c.tokens_used + $7,"
-		" credits_used = c.credits_used + $8, duration_ms = c.duration_ms + $9,"
-		" events = c.events + $10, failed_events = c.failed_events + $11,"
-		" cancelled_events = c.cancelled_events + $12,"
-		" first_at = least(c.first_at, $13), last_at = greatest(c.last_at, $14)"
+		ADD("$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14")
 		" WHERE c.user_id = $1 AND c.usage_type = $2 AND c.bucket_start = $3"
 		" AND c.event_subtype = $4 AND c.slot = $5",
 		COUNTER_TYPES
