@@ -23,6 +23,7 @@ typedef struct ReadState
 {
 	UlClaim    *claims;
 	int			count;
+	TimestampTz newest_bucket;
 } ReadState;
 
 static int64
@@ -93,6 +94,7 @@ add_usage(TimestampTz bucket_start, const char *event_subtype, const int64 *meas
 {
 	ReadState  *state = arg;
 
+	state->newest_bucket = Max(state->newest_bucket, bucket_start);
 	for (int i = 0; i < state->count; i++)
 	{
 		UlClaim    *claim = &state->claims[i];
@@ -160,7 +162,7 @@ read_pending(const char *user_id, const char *usage_type, UlCounterSeen seen, vo
 void
 ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type)
 {
-	ReadState	state = {.claims = claims,.count = count};
+	ReadState	state = {.claims = claims,.count = count,.newest_bucket = DT_NOBEGIN};
 	TimestampTz from = DT_NOEND;
 
 	for (int i = 0; i < count; i++)
@@ -169,6 +171,7 @@ ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usag
 	if (from == DT_NOEND)
 		return;
 	ul_gate_read(user_id, usage_type, from, add_usage, &state);
+	ul_xact_rows_read(user_id, usage_type, state.newest_bucket);
 	read_pending(user_id, usage_type, add_usage, &state);
 	for (int i = 0; i < count; i++)
 		if (claims[i].limit->period.alignment == UL_ALIGN_SLIDING)

@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -28,7 +29,7 @@
 #include "tables.h"
 
 /* Users kept at most; beyond it the cache starts anew. */
-#define MAX_CACHED_USERS	4096
+#define MAX_CACHED_USERS	16384
 
 typedef struct UlConfig
 {
@@ -104,6 +105,21 @@ name_table(const char *name, Size entrysize, MemoryContext context)
 	HASHCTL		info = {.keysize = 256,.entrysize = entrysize,.hcxt = context};
 
 	return hash_create(name, 64, &info, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+}
+
+/* The users' entries begin with a pointer to the name. */
+static uint32
+hash_user(const void *key, Size size)
+{
+	const char *user_id = *(const char *const *) key;
+
+	return DatumGetUInt32(hash_any((const unsigned char *) user_id, strlen(user_id)));
+}
+
+static int
+match_user(const void *a, const void *b, Size size)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
 /* The entry of that name, made with defaults if new; callers' names fit. */
@@ -400,7 +416,7 @@ ul_find_user(const char *user_id)
 
 	if (users != NULL && users->generation == generation)
 	{
-		user = hash_search(users->users, user_id, HASH_FIND, NULL);
+		user = hash_search(users->users, &user_id, HASH_FIND, NULL);
 		if (user != NULL)
 			return user;
 	}
@@ -410,10 +426,15 @@ ul_find_user(const char *user_id)
 		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "usage_limits users",
 													  ALLOCSET_DEFAULT_SIZES);
 		UlUsers    *fresh = MemoryContextAllocZero(context, sizeof(UlUsers));
+		HASHCTL		info = {
+			.keysize = sizeof(char *),.entrysize = sizeof(UlUser),
+			.hash = hash_user,.match = match_user,.hcxt = context,
+		};
 
 		fresh->context = context;
 		fresh->generation = generation;
-		fresh->users = name_table("usage_limits users", sizeof(UlUser), context);
+		fresh->users = hash_create("usage_limits users", 64, &info,
+								   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 		if (users != NULL)
 			retire(users->context);
 		MemoryContextSetParent(context, TopMemoryContext);
@@ -422,8 +443,8 @@ ul_find_user(const char *user_id)
 
 	/* entered when it is whole, so that an error leaves no half user */
 	memset(&read, 0, sizeof(read));
-	strlcpy(read.user_id, user_id, sizeof(read.user_id));
 	previous = MemoryContextSwitchTo(users->context);
+	read.user_id = pstrdup(user_id);
 	snapshot = ul_latest_snapshot(false);
 	ul_key_text(&key, 1, user_id);
 	ul_scan(UL_USER_SUBSCRIPTIONS, UL_USER_SUBSCRIPTIONS_USER_ID_KEY, 1, &key,
@@ -435,7 +456,7 @@ ul_find_user(const char *user_id)
 	ul_release_snapshot(snapshot);
 	if (read.noverrides > 1)
 		qsort(read.overrides, read.noverrides, sizeof(UlOverride), compare_overrides);
-	user = hash_search(users->users, user_id, HASH_ENTER, NULL);
+	user = hash_search(users->users, &read.user_id, HASH_ENTER, NULL);
 	*user = read;
 	MemoryContextSwitchTo(previous);
 	return user;

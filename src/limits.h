@@ -97,7 +97,7 @@ typedef struct UlReset
 /* What is known of a user */
 typedef struct UlUser
 {
-	char		user_id[256];	/* hash key */
+	char	   *user_id;		/* hash key */
 	char	   *tier;
 	char	   *status;			/* NULL: no subscription */
 	TimestampTz status_since;

@@ -666,7 +666,7 @@ ul_write_counter(const UlCounterRow *row)
 	ul_arg_time(&args, row->last_at);
 	if (row->slot != 0)
 		ul_execute(UL_INSERT_COUNTER, &args);
-	else if (ul_execute(UL_UPDATE_COUNTER, &args) == 0)
+	else if (row->likely_new || ul_execute(UL_UPDATE_COUNTER, &args) == 0)
 		ul_execute(UL_ADD_TO_COUNTER, &args);
 }
 

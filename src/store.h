@@ -111,6 +111,7 @@ typedef struct UlCounterRow
 	TimestampTz bucket_start;
 	const char *event_subtype;	/* "" for none */
 	int64		slot;
+	bool		likely_new;		/* the row is probably not there yet */
 	UlAmounts	amounts;
 	TimestampTz first_at;
 	TimestampTz last_at;

@@ -164,6 +164,7 @@ write_cell(UlCell *cell)
 		.usage_type = key->usage_type,
 		.bucket_start = cell->bucket_start,
 		.event_subtype = cell->event_subtype,
+		.likely_new = key->rows_read && cell->bucket_start > key->newest_bucket,
 	};
 	UlAmounts	total = cell_total(cell);
 	UlTimes		times;
@@ -428,6 +429,17 @@ ul_xact_key(const char *user_id, const char *usage_type)
 	key->next = current->all_keys;
 	current->all_keys = key;
 	return key;
+}
+
+void
+ul_xact_rows_read(const char *user_id, const char *usage_type, TimestampTz newest_bucket)
+{
+	UlKey	   *key = ul_xact_find_key(user_id, usage_type);
+
+	if (key == NULL)
+		return;
+	key->rows_read = true;
+	key->newest_bucket = newest_bucket;
 }
 
 bool

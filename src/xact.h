@@ -56,6 +56,9 @@ struct UlKey
 	char	   *usage_type;
 	uint64		hash;			/* of gate.h */
 	int			locked_level;	/* that holds the key's lock, or 0 */
+	bool		rows_read;		/* the next is known */
+	TimestampTz newest_bucket;	/* of the key's committed rows when they were
+								 * read */
 	UlCell	   *cells;
 	UlKey	   *next_locked;	/* in the level */
 	UlKey	   *next;			/* in the transaction */
@@ -66,6 +69,13 @@ extern UlKey *ul_xact_key(const char *user_id, const char *usage_type);
 
 /* The same, or NULL if the transaction has not touched the key. */
 extern UlKey *ul_xact_find_key(const char *user_id, const char *usage_type);
+
+/*
+ * Notes the newest bucket that has a row, DT_NOBEGIN for none: what is written
+ * to a newer one is most likely a new row.
+ */
+extern void ul_xact_rows_read(const char *user_id, const char *usage_type,
+							  TimestampTz newest_bucket);
 
 /*
  * Locks a key to the end of the transaction; true if it had to wait.  Raises
