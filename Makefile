@@ -10,7 +10,10 @@ SQL_PARTS = $(addprefix sql/parts/, header.sql clock.sql config.sql usage.sql \
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
-REGRESS = setup
+REGRESS = setup \
+	stat_summary stat_stats stat_explain stat_users stat_top_users stat_trends \
+	stat_funnel stat_error_rates stat_distribution stat_anomalies stat_errors \
+	doctor import
 REGRESS_OPTS = --inputdir=test --temp-instance=./tmp_check --temp-config=test/usage_limits.conf
 ISOLATION =
 ISOLATION_OPTS = --inputdir=test --outputdir=. --temp-instance=./tmp_check_iso --temp-config=test/usage_limits.conf

@@ -250,7 +250,7 @@ BEGIN ATOMIC
 	ORDER BY 3 DESC, 1, 2 NULLS LAST;
 END;
 COMMENT ON FUNCTION usage_error_rates IS
-'How often events fail, by type and subtype, where there were at least min_events: error_rate is failed ÷ (success + failed) in percent, cancelled events count in neither. avg_duration_ms is over successful events, null where no duration was given. Outside 1 to 3,650 days: 22023.';
+'How often events fail, by type and subtype, where there were at least min_events: error_rate is failed ÷ (success + failed) in percent, cancelled events count in neither. avg_duration_ms is over successful events, of which those without a duration count as 0; null where none has any. Outside 1 to 3,650 days: 22023.';
 
 CREATE FUNCTION usage_distribution(
 	usage_type text,
