@@ -33,6 +33,13 @@ extern bool ul_gate_try_lock(uint64 hash);
 /* Locks a user's idempotency key until the transaction ends. */
 extern void ul_gate_lock_request(const char *user_id, const char *key);
 
+/*
+ * Keeps everybody from forgetting idempotency keys until the transaction ends,
+ * or, if that can be had at once, everybody else.
+ */
+extern void ul_gate_keep_requests(void);
+extern bool ul_gate_try_forget_requests(void);
+
 /* Called with each committed counter row's bucket, subtype ("" for none), amounts. */
 typedef void (*UlCounterSeen) (TimestampTz bucket_start, const char *event_subtype,
 							   const int64 *measures, void *arg);

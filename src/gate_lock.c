@@ -31,6 +31,7 @@
  */
 #define LOCK_CLASS_KEY			0x7501
 #define LOCK_CLASS_REQUEST		0x7504
+#define LOCK_CLASS_REQUESTS		0x7505
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -82,6 +83,29 @@ ul_gate_lock_request(const char *user_id, const char *key)
 	LOCKTAG		tag = lock_tag(hash_pair(user_id, key), LOCK_CLASS_REQUEST);
 
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* One lock for the idempotency keys of everybody. */
+static LOCKTAG
+requests_tag(void)
+{
+	return lock_tag(ul_schema()->oid[UL_USAGE_IDEMPOTENCY], LOCK_CLASS_REQUESTS);
+}
+
+void
+ul_gate_keep_requests(void)
+{
+	LOCKTAG		tag = requests_tag();
+
+	(void) LockAcquire(&tag, ShareLock, false, false);
+}
+
+bool
+ul_gate_try_forget_requests(void)
+{
+	LOCKTAG		tag = requests_tag();
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 typedef struct ReadState

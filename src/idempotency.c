@@ -140,11 +140,8 @@ ul_idempotency_begin(const char *function, const char *key,
 		return idempotency;
 	if (state.created_at <= ul_now() - ul_idempotency_retention * USECS_PER_SEC)
 	{
-		UlArgs		args = {0};
-
-		ul_arg_text(&args, idempotency->user_id);
-		ul_arg_text(&args, key);
-		ul_execute(UL_DELETE_IDEMPOTENCY, &args);
+		/* it is ours to replace: usage_maintain must not delete it meanwhile */
+		ul_gate_keep_requests();
 		return idempotency;
 	}
 	if (VARSIZE(state.digest) != VARSIZE(idempotency->digest) ||
@@ -167,5 +164,5 @@ ul_idempotency_remember(const UlIdempotency *idempotency, Datum answer)
 	ul_arg_datum(&args, PointerGetDatum(idempotency->digest), false);
 	ul_arg_datum(&args, answer, false);
 	ul_arg_time(&args, ul_now());
-	ul_execute(UL_INSERT_IDEMPOTENCY, &args);
+	ul_execute(UL_REMEMBER_KEY, &args);
 }

@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
@@ -18,6 +19,7 @@
 #include "gate.h"
 #include "guc.h"
 #include "maintain.h"
+#include "schema.h"
 #include "store.h"
 
 #define MONTHS_AHEAD	12
@@ -53,8 +55,6 @@ add_month(Months *months, int number)
 	int			year = number / MONTHS_PER_YEAR;
 	int			month = number % MONTHS_PER_YEAR + 1;
 	Month	   *entry;
-	UlArgs		args = {0};
-	bool		missing;
 
 	/* what no name can hold stays in the default partition */
 	if (months->count == MONTHS_AT_ONCE || year < 1 || year > 9998)
@@ -64,9 +64,8 @@ add_month(Months *months, int number)
 	for (int i = 0; i < months->count; i++)
 		if (strcmp(months->months[i].name, entry->name) == 0)
 			return;
-	ul_arg_text(&args, entry->name);
-	(void) ul_execute_value(UL_PARTITION_EXISTS, &args, &missing);
-	if (!missing)
+	/* a partition, or one that was: detached, it keeps its name */
+	if (OidIsValid(get_relname_relid(entry->name, ul_schema()->namespace)))
 		return;
 	entry->start = month_start(year, month);
 	entry->end = month == MONTHS_PER_YEAR ? month_start(year + 1, 1) : month_start(year, month + 1);
@@ -95,6 +94,22 @@ collect_month(const Datum *values, const bool *nulls, void *arg)
 	*numbers = lappend_int(*numbers, month_number(DatumGetTimestampTz(values[0])));
 }
 
+/* The months to come, and those of rows in the default partition. */
+static void
+find_months(Months *months)
+{
+	List	   *numbers = NIL;
+	ListCell   *cell;
+	int			now = month_number(ul_now());
+
+	months->count = 0;
+	ul_execute_rows(UL_DEFAULT_MONTHS, NULL, collect_month, &numbers);
+	for (int i = 0; i <= MONTHS_AHEAD; i++)
+		add_month(months, now + i);
+	foreach(cell, numbers)
+		add_month(months, lfirst_int(cell));
+}
+
 /* Moves the month's rows out of the default partition. */
 static int64
 move_events(const Month *month)
@@ -121,11 +136,19 @@ move_events(const Month *month)
  * the last step locks the default partition.
  */
 static void
-create_partitions(const Months *months, UlMaintenance *done)
+create_partitions(UlMaintenance *done)
 {
+	Months	   *months = palloc(sizeof(Months));
 	int64		moved = 0;
 
+	find_months(months);
+	if (months->count == 0)
+		return;
 	ul_execute_text("LOCK TABLE ONLY @.usage_events IN SHARE UPDATE EXCLUSIVE MODE");
+	/* somebody else may have been at it */
+	find_months(months);
+	if (months->count == 0)
+		return;
 	for (int i = 0; i < months->count; i++)
 	{
 		const Month *month = &months->months[i];
@@ -155,11 +178,12 @@ create_partitions(const Months *months, UlMaintenance *done)
 }
 
 /*
- * The same, waiting for no lock longer than a second, since tracking queues
- * behind us meanwhile.  What can't be had in time is undone as a whole.
+ * Does some work on the events' partitions, waiting for no lock longer than a
+ * second, since tracking queues behind us meanwhile.  What can't be had in
+ * time is undone as a whole.
  */
 static void
-try_create_partitions(const Months *months, UlMaintenance *done)
+with_patience(void (*work) (UlMaintenance *done), const char *what, UlMaintenance *done)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -172,7 +196,7 @@ try_create_partitions(const Months *months, UlMaintenance *done)
 
 		(void) set_config_option("lock_timeout", "1s", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
-		create_partitions(months, done);
+		work(done);
 		AtEOXact_GUC(true, level);
 		ReleaseCurrentSubTransaction();
 	}
@@ -190,28 +214,11 @@ try_create_partitions(const Months *months, UlMaintenance *done)
 			ReThrowError(error);
 		FreeErrorData(error);
 		ereport(NOTICE,
-				(errmsg("partitions of usage_events are in use and were left for the next run")));
+				(errmsg("usage_events is in use: %s left for the next run", what)));
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
-}
-
-static void
-maintain_partitions(UlMaintenance *done)
-{
-	Months	   *months = palloc0(sizeof(Months));
-	List	   *numbers = NIL;
-	ListCell   *cell;
-	int			now = month_number(ul_now());
-
-	ul_execute_rows(UL_DEFAULT_MONTHS, NULL, collect_month, &numbers);
-	for (int i = 0; i <= MONTHS_AHEAD; i++)
-		add_month(months, now + i);
-	foreach(cell, numbers)
-		add_month(months, lfirst_int(cell));
-	if (months->count > 0)
-		try_create_partitions(months, done);
 }
 
 static void
@@ -234,9 +241,6 @@ fold_slots(UlMaintenance *done)
 	List	   *keys = NIL;
 	ListCell   *cell;
 
-	/* under such a snapshot a concurrent change would be an error */
-	if (IsolationUsesXactSnapshot())
-		return;
 	ul_arg_int8(&limit, KEYS_AT_ONCE);
 	ul_execute_rows(UL_SLOTS_TO_FOLD, &limit, collect_key, &keys);
 	foreach(cell, keys)
@@ -258,6 +262,8 @@ forget_keys(UlMaintenance *done)
 {
 	UlArgs		args = {0};
 
+	if (!ul_gate_try_forget_requests())
+		return;
 	ul_arg_time(&args, ul_now() - ul_idempotency_retention * USECS_PER_SEC);
 	done->keys_forgotten += ul_execute(UL_FORGET_KEYS, &args);
 }
@@ -280,7 +286,7 @@ ul_maintain(UlMaintenance *done)
 
 	/* what can take long comes before what holds locks that others wait for */
 	forget_keys(done);
-	delete_old_events(done);
-	maintain_partitions(done);
+	with_patience(delete_old_events, "old events are", done);
+	with_patience(create_partitions, "new partitions are", done);
 	fold_slots(done);
 }

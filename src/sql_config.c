@@ -7,12 +7,14 @@
  */
 #include "postgres.h"
 
+#include "executor/executor.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 
 #include "args.h"
 #include "guc.h"
 #include "limits.h"
+#include "scan.h"
 #include "store.h"
 
 PG_FUNCTION_INFO_V1(usage_set_limit);
@@ -172,13 +174,37 @@ usage_set_override(PG_FUNCTION_ARGS)
 	return ul_execute_value(UL_INSERT_OVERRIDE, &args, &isnull);
 }
 
+static bool
+copy_row(TupleTableSlot *slot, void *arg)
+{
+	*(Datum *) arg = ExecFetchSlotHeapTupleDatum(slot);
+	return false;
+}
+
+/*
+ * The user's subscription, or 0: read without a statement, which under
+ * SERIALIZABLE would fail for what is done to other users.
+ */
+static Datum
+subscription(const char *user_id)
+{
+	Snapshot	snapshot = ul_latest_snapshot(false);
+	Datum		row = (Datum) 0;
+	ScanKeyData key;
+
+	ul_key_text(&key, 1, user_id);
+	ul_scan(UL_USER_SUBSCRIPTIONS, UL_USER_SUBSCRIPTIONS_USER_ID_KEY, 1, &key,
+			snapshot, copy_row, &row);
+	ul_release_snapshot(snapshot);
+	return row;
+}
+
 Datum
 usage_set_tier(PG_FUNCTION_ARGS)
 {
 	const char *user_id = ul_arg_user_id(fcinfo, 0);
 	const char *tier = ul_arg_name(fcinfo, 1, "tier");
 	UlArgs		args = {0};
-	UlArgs		user = {0};
 	Datum		row;
 	bool		isnull;
 
@@ -199,9 +225,8 @@ usage_set_tier(PG_FUNCTION_ARGS)
 		return row;
 
 	/* a newer event has been here before: the row stays as it is */
-	ul_arg_text(&user, user_id);
-	row = ul_execute_value(UL_GET_SUBSCRIPTION, &user, &isnull);
-	if (isnull)
+	row = subscription(user_id);
+	if (row == (Datum) 0)
 		PG_RETURN_NULL();
 	return row;
 }

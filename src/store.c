@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
@@ -18,10 +19,16 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -29,6 +36,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "scan.h"
 #include "schema.h"
 #include "store.h"
 
@@ -106,14 +114,13 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		"INSERT INTO @.usage_resets (user_id, usage_type, reset_at) VALUES ($1, $2, $3)",
 		3, {TEXTOID, TEXTOID, TIMESTAMPTZOID}
 	},
-	[UL_INSERT_IDEMPOTENCY] = {
+	/* what is there is past its time: see ul_idempotency_begin */
+	[UL_REMEMBER_KEY] = {
 		"INSERT INTO @.usage_idempotency (user_id, key, request_digest, answer, created_at)"
-		" VALUES ($1, $2, $3, $4, $5)",
+		" VALUES ($1, $2, $3, $4, $5)"
+		" ON CONFLICT (user_id, key) DO UPDATE SET request_digest = excluded.request_digest,"
+		" answer = excluded.answer, created_at = excluded.created_at",
 		5, {TEXTOID, TEXTOID, BYTEAOID, DECISION_TYPE, TIMESTAMPTZOID}
-	},
-	[UL_DELETE_IDEMPOTENCY] = {
-		"DELETE FROM @.usage_idempotency WHERE user_id = $1 AND key = $2",
-		2, {TEXTOID, TEXTOID}
 	},
 	[UL_LIMIT_EXISTS] = {
 		"SELECT true FROM @.usage_limits_config c WHERE c.limit_type = $1",
@@ -190,10 +197,6 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		11, {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID,
 		TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID}
 	},
-	[UL_GET_SUBSCRIPTION] = {
-		"SELECT s FROM @.user_subscriptions s WHERE s.user_id = $1",
-		1, {TEXTOID}
-	},
 	[UL_DEFAULT_LIMITS] = {
 		"INSERT INTO @.usage_limits_config (limit_type, free_tier_limit, pro_tier_limit, description) VALUES"
 		" ('prompts_daily', 10, 100, 'AI generation prompts per day'),"
@@ -225,11 +228,6 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		"SELECT DISTINCT date_trunc('month', e.created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'"
 		" FROM ONLY @.usage_events_default e WHERE isfinite(e.created_at) ORDER BY 1",
 		0, {0}
-	},
-	[UL_PARTITION_EXISTS] = {
-		"SELECT true FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-		" WHERE i.inhparent = '@.usage_events'::regclass AND c.relname = $1",
-		1, {TEXTOID}
 	},
 	[UL_SLOTS_TO_FOLD] = {
 		"SELECT c.user_id, c.usage_type FROM @.usage_counters c"
@@ -424,15 +422,29 @@ saved_plan(UlStatement statement)
 	return plan;
 }
 
+/*
+ * Statements see what has committed by now, also in a REPEATABLE READ
+ * transaction, where rows that its snapshot does not show would be errors.
+ */
 static void
 run_plan(SPIPlanPtr plan, const UlArgs *args)
 {
 	Datum	   *values = args == NULL ? NULL : ((UlArgs *) args)->value;
 	const char *nulls = args == NULL ? NULL : args->null;
-	int			result = SPI_execute_plan(plan, values, nulls, false, 0);
+	int			result;
 
+	if (IsolationUsesXactSnapshot())
+	{
+		Snapshot	snapshot = ul_latest_snapshot(false);
+
+		result = SPI_execute_snapshot(plan, values, nulls, snapshot, InvalidSnapshot,
+									  false, true, 0);
+		ul_release_snapshot(snapshot);
+	}
+	else
+		result = SPI_execute_plan(plan, values, nulls, false, 0);
 	if (result < 0)
-		elog(ERROR, "SPI_execute_plan returned %s", SPI_result_code_string(result));
+		elog(ERROR, "running a plan returned %s", SPI_result_code_string(result));
 }
 
 void
@@ -603,12 +615,9 @@ ul_execute_text(const char *text)
 {
 	UlStoreState state;
 	uint64		processed;
-	int			result;
 
 	store_begin(&state);
-	result = SPI_execute(expand(text), false, 0);
-	if (result < 0)
-		elog(ERROR, "SPI_execute returned %s", SPI_result_code_string(result));
+	run_plan(prepare(text, 0, NULL), NULL);
 	processed = SPI_processed;
 	store_end(&state);
 	return processed;
@@ -682,12 +691,38 @@ arg_pointer(UlArgs *args, const void *value)
 	ul_arg_datum(args, PointerGetDatum(value), value == NULL);
 }
 
+/*
+ * Waits for whoever is attaching the partition of an event that has none yet.
+ * INSERT itself would choose the default partition first, wait there, and then
+ * find that the row does not belong there any more.
+ */
+static void
+await_partition(TimestampTz created_at)
+{
+	Relation	parent = table_open(ul_schema()->oid[UL_USAGE_EVENTS], RowExclusiveLock);
+	PartitionKey key = RelationGetPartitionKey(parent);
+	PartitionBoundInfo bounds;
+	Datum		value = TimestampTzGetDatum(created_at);
+	bool		is_equal;
+	int			bound = -1;
+
+	AcceptInvalidationMessages();
+	bounds = RelationGetPartitionDesc(parent, !IsolationUsesXactSnapshot())->boundinfo;
+	if (bounds != NULL && bounds->ndatums > 0)
+		bound = partition_range_datum_bsearch(key->partsupfunc, key->partcollation, bounds,
+											  1, &value, &is_equal);
+	if (bounds == NULL || bounds->indexes[bound + 1] < 0)
+		LockRelationOid(ul_schema()->oid[UL_USAGE_EVENTS_DEFAULT], RowExclusiveLock);
+	table_close(parent, NoLock);
+}
+
 int64
 ul_write_event(const UlEventRow *row)
 {
 	UlArgs		args = {0};
 	int64		id = nextval_internal(ul_schema()->oid[UL_USAGE_EVENTS_ID_SEQ], false);
 
+	await_partition(row->created_at);
 	ul_arg_int8(&args, id);
 	ul_arg_text(&args, row->user_id);
 	ul_arg_text(&args, row->event_type);
