@@ -140,33 +140,33 @@ SELECT pg_temp.not_a_trigger();
 
 -- A partition without the indexes of the others is told of when it is looked into.
 BEGIN;
-CREATE TABLE usage_events_1999 (LIKE usage_events INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-ALTER TABLE usage_events ATTACH PARTITION usage_events_1999 FOR VALUES FROM ('1999-01-01') TO ('2000-01-01');
+CREATE TABLE usage_events_1899 (LIKE usage_events INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+ALTER TABLE usage_events ATTACH PARTITION usage_events_1899 FOR VALUES FROM ('1899-01-01') TO ('2000-01-01');
 SELECT usage_refund(9223372036854775807);
 ROLLBACK;
 -- one may be partitioned itself
 BEGIN;
-CREATE TABLE usage_events_1999 (LIKE usage_events INCLUDING ALL) PARTITION BY LIST (user_id);
-CREATE TABLE usage_events_1999_rest PARTITION OF usage_events_1999 DEFAULT;
-CREATE INDEX ON usage_events_1999_rest (id);
-CREATE INDEX ON usage_events_1999_rest (refund_of);
-ALTER TABLE usage_events ATTACH PARTITION usage_events_1999 FOR VALUES FROM ('1999-01-01') TO ('2000-01-01');
-SELECT usage_track('error-9', 'free_text', 3, occurred_at => '1999-12-31 12:00:00+00') AS event_id \gset
+CREATE TABLE usage_events_1899 (LIKE usage_events INCLUDING ALL) PARTITION BY LIST (user_id);
+CREATE TABLE usage_events_1899_rest PARTITION OF usage_events_1899 DEFAULT;
+CREATE INDEX ON usage_events_1899_rest (id);
+CREATE INDEX ON usage_events_1899_rest (refund_of);
+ALTER TABLE usage_events ATTACH PARTITION usage_events_1899 FOR VALUES FROM ('1899-01-01') TO ('2000-01-01');
+SELECT usage_track('error-9', 'free_text', 3, occurred_at => '1899-12-31 12:00:00+00') AS event_id \gset
 SELECT usage_type, requested FROM usage_refund(:event_id, 1);
 SELECT usage_type, requested FROM usage_refund(:event_id);
 ROLLBACK;
 -- a partition's columns may be in other places than its parent's
 BEGIN;
-CREATE TABLE usage_events_1999 (gone int, LIKE usage_events INCLUDING ALL, PRIMARY KEY (id));
-ALTER TABLE usage_events_1999 DROP COLUMN gone;
-CREATE INDEX ON usage_events_1999 (refund_of);
-ALTER TABLE usage_events ATTACH PARTITION usage_events_1999 FOR VALUES FROM ('1999-01-01') TO ('2000-01-01');
-SELECT usage_track('error-8', 'free_text', 3, 'x', tokens_used => 9, occurred_at => '1999-12-31 12:00:00+00') AS event_id \gset
-SELECT count(*) FROM usage_events_1999 WHERE id = :event_id;
+CREATE TABLE usage_events_1899 (gone int, LIKE usage_events INCLUDING ALL, PRIMARY KEY (id));
+ALTER TABLE usage_events_1899 DROP COLUMN gone;
+CREATE INDEX ON usage_events_1899 (refund_of);
+ALTER TABLE usage_events ATTACH PARTITION usage_events_1899 FOR VALUES FROM ('1899-01-01') TO ('2000-01-01');
+SELECT usage_track('error-8', 'free_text', 3, 'x', tokens_used => 9, occurred_at => '1899-12-31 12:00:00+00') AS event_id \gset
+SELECT count(*) FROM usage_events_1899 WHERE id = :event_id;
 SELECT usage_type, requested FROM usage_refund(:event_id, 1);
 SELECT usage_type, requested FROM usage_refund(:event_id);
 SELECT usage_type, requested FROM usage_refund(:event_id);
 COMMIT;
 SELECT event_subtype, amount, tokens_used FROM usage_counters WHERE user_id = 'error-8';
-ALTER TABLE usage_events DETACH PARTITION usage_events_1999;
-DROP TABLE usage_events_1999;
+ALTER TABLE usage_events DETACH PARTITION usage_events_1899;
+DROP TABLE usage_events_1899;
