@@ -90,7 +90,7 @@ SELECT usage_type, count FROM user_usage WHERE user_id = 'track-10' ORDER BY usa
 SELECT event_type, amount FROM usage_events WHERE user_id = 'track-10';
 DELETE FROM usage_types;
 
--- With tracking off nothing is written, and mistakes are still mistakes.
+-- With tracking off nothing is written, and the arguments are not looked at.
 SET usage_limits.tracking_enabled = off;
 SELECT usage_track('track-11', 'prompt') AS event_id;
 SELECT usage_track('track-11', 'prompt', -1);
@@ -123,7 +123,7 @@ SELECT usage_track('track-13', 'prompt', 64, 'blue');
 \set VERBOSITY default
 ALTER TABLE usage_events_default DROP CONSTRAINT no_blue;
 SELECT count FROM user_usage WHERE user_id = 'track-13';
--- what is wrong with the call itself is an error all the same
+-- and when the call itself is wrong
 SET usage_limits.on_track_error = 'warning';
 SELECT usage_track('track-13', 'prompt', -1);
 RESET usage_limits.on_track_error;
