@@ -30,13 +30,13 @@ usage_now(PG_FUNCTION_ARGS)
 static Datum
 percent_used(int64 used, int64 value)
 {
-	Datum		percent;
+	Datum		percent = NumericGetDatum(int64_to_numeric(100));
 
-	if (value == 0)
-		return NumericGetDatum(int64_to_numeric(100));
-	percent = DirectFunctionCall2(numeric_mul, NumericGetDatum(int64_to_numeric(used)),
-								  NumericGetDatum(int64_to_numeric(100)));
-	percent = DirectFunctionCall2(numeric_div, percent, NumericGetDatum(int64_to_numeric(value)));
+	if (value != 0)
+	{
+		percent = DirectFunctionCall2(numeric_mul, NumericGetDatum(int64_to_numeric(used)), percent);
+		percent = DirectFunctionCall2(numeric_div, percent, NumericGetDatum(int64_to_numeric(value)));
+	}
 	return DirectFunctionCall2(numeric_round, percent, Int32GetDatum(2));
 }
 
