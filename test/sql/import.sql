@@ -219,9 +219,9 @@ SELECT id AS event_id FROM usage_events WHERE user_id = 'import-1' AND event_sub
 SELECT allowed, current FROM usage_refund(:event_id);
 SELECT (SELECT max(id) FROM usage_events) AS last_id \gset
 SELECT usage_track('import-1', 'import') > :last_id AS next_id;
-SELECT id > (SELECT max(id) FROM usage_limits_config WHERE limit_type LIKE 'import%') AS next_id FROM usage_set_limit('after_daily', 1);
-SELECT id > (SELECT max(id) FROM user_subscriptions WHERE user_id LIKE 'import-%') AS next_id FROM usage_set_tier('after', 'pro');
-DELETE FROM usage_limits_config WHERE limit_type = 'after_daily';
+SELECT id > (SELECT max(id) FROM usage_limits_config WHERE limit_type LIKE 'import%') AS next_id FROM usage_set_limit('imported_after_daily', 1);
+SELECT id > (SELECT max(id) FROM user_subscriptions WHERE user_id LIKE 'import-%') AS next_id FROM usage_set_tier('imported-after', 'pro');
+DELETE FROM usage_limits_config WHERE limit_type = 'imported_after_daily';
 
 -- Once: another time would count everything twice.
 SELECT * FROM usage_import('The "app"');
@@ -237,25 +237,25 @@ SELECT table_name, operation, changed_at, old_row, new_row FROM usage_config_log
 -- an import that is rolled back was none
 CREATE SCHEMA app_undone;
 CREATE TABLE app_undone.user_usage (LIKE "The ""app""".user_usage INCLUDING ALL);
-INSERT INTO app_undone.user_usage (user_id, usage_type, usage_date, count) VALUES ('undone-1', 'import', '2048-03-15', 3);
+INSERT INTO app_undone.user_usage (user_id, usage_type, usage_date, count) VALUES ('imported-undone', 'import', '2048-03-15', 3);
 BEGIN;
 SELECT count FROM usage_import('app_undone') WHERE what = 'usage rows';
 ROLLBACK;
-SELECT count(*) FROM user_usage WHERE user_id = 'undone-1';
+SELECT count(*) FROM user_usage WHERE user_id = 'imported-undone';
 SELECT count FROM usage_import('app_undone') WHERE what = 'usage rows';
-SELECT count FROM user_usage WHERE user_id = 'undone-1';
+SELECT count FROM user_usage WHERE user_id = 'imported-undone';
 
 -- Some of the tables are enough: events without daily usage count by themselves.
 CREATE SCHEMA app_events;
 CREATE TABLE app_events.usage_events (LIKE "The ""app""".usage_events INCLUDING ALL);
-INSERT INTO app_events.usage_events (user_id, event_type, status, created_at) VALUES ('events-1', 'import', 'success', '2048-03-15 01:00'), ('events-1', 'import', 'success', '2048-03-15 02:00'), ('events-1', 'import', 'failed', '2048-03-15 02:00');
+INSERT INTO app_events.usage_events (user_id, event_type, status, created_at) VALUES ('imported-events', 'import', 'success', '2048-03-15 01:00'), ('imported-events', 'import', 'success', '2048-03-15 02:00'), ('imported-events', 'import', 'failed', '2048-03-15 02:00');
 -- a timestamp without a zone is of the session's, and its date is that of UTC
 SET timezone = 'America/New_York';
-INSERT INTO app_events.usage_events (user_id, event_type, created_at) VALUES ('events-1', 'import', '2048-03-14 19:59:59'), ('events-1', 'import', '2048-03-14 20:00:00');
+INSERT INTO app_events.usage_events (user_id, event_type, created_at) VALUES ('imported-events', 'import', '2048-03-14 19:59:59'), ('imported-events', 'import', '2048-03-14 20:00:00');
 SELECT * FROM usage_import('app_events');
 SET timezone = 'UTC';
-SELECT usage_date, count, created_at, updated_at FROM user_usage WHERE user_id = 'events-1' ORDER BY usage_date;
-SELECT status, created_at, bucket_start FROM usage_events WHERE user_id = 'events-1' ORDER BY id;
+SELECT usage_date, count, created_at, updated_at FROM user_usage WHERE user_id = 'imported-events' ORDER BY usage_date;
+SELECT status, created_at, bucket_start FROM usage_events WHERE user_id = 'imported-events' ORDER BY id;
 
 -- What cannot be imported.
 SELECT * FROM usage_import(NULL);
@@ -280,7 +280,7 @@ GRANT CREATE ON DATABASE :"DBNAME" TO regress_import_app;
 SET ROLE regress_import_app;
 CREATE SCHEMA app_guarded;
 CREATE TABLE app_guarded.user_usage (user_id text, usage_type text, usage_date date, count integer);
-INSERT INTO app_guarded.user_usage VALUES ('guarded-1', 'import', '2048-03-15', 3), ('guarded-2', 'import', '2048-03-15', 4);
+INSERT INTO app_guarded.user_usage VALUES ('imported-guarded-1', 'import', '2048-03-15', 3), ('imported-guarded-2', 'import', '2048-03-15', 4);
 SET ROLE regress_import_admin;
 SELECT * FROM usage_import('app_guarded');
 SET ROLE regress_import_app;
@@ -291,11 +291,11 @@ SELECT * FROM usage_import('app_guarded');
 SET ROLE regress_import_app;
 GRANT SELECT ON app_guarded.user_usage TO regress_import_admin;
 ALTER TABLE app_guarded.user_usage ENABLE ROW LEVEL SECURITY;
-CREATE POLICY first ON app_guarded.user_usage USING (user_id = 'guarded-1');
+CREATE POLICY first ON app_guarded.user_usage USING (user_id = 'imported-guarded-1');
 SET ROLE regress_import_admin;
 SELECT count FROM usage_import('app_guarded') WHERE what = 'usage rows';
 RESET ROLE;
-SELECT user_id, count FROM user_usage WHERE user_id LIKE 'guarded-%';
+SELECT user_id, count FROM user_usage WHERE user_id LIKE 'imported-guarded-%';
 SELECT changed_by FROM usage_config_log WHERE operation = 'IMPORT' AND table_name = 'app_guarded';
 -- and an application's role may not import at all
 SELECT usage_grant('regress_import_app', 'app');

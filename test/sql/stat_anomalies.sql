@@ -38,31 +38,31 @@ SELECT count(*) FROM usage_anomalies(28, -1000, 5);
 SELECT count(*) FROM usage_anomalies(28, -1000, 0);
 
 -- A tier that jumped as a whole, say by a campaign, is no anomaly in it; one of it that jumped ten times as far is.
-SELECT count(pg_temp.used('tier-' || u, 'odd_tier', ago, CASE ago WHEN 0 THEN 500 + u ELSE 5 + (u + ago) % 3 END)) FROM generate_series(1, 15) u, generate_series(0, 28) ago;
-INSERT INTO user_subscriptions (user_id, tier, started_at) SELECT 'tier-' || u, 'pro', '2041-01-01 00:00+00' FROM generate_series(0, 15) u;
+SELECT count(pg_temp.used('odd-pro-' || u, 'odd_tier', ago, CASE ago WHEN 0 THEN 500 + u ELSE 5 + (u + ago) % 3 END)) FROM generate_series(1, 15) u, generate_series(0, 28) ago;
+INSERT INTO user_subscriptions (user_id, tier, started_at) SELECT 'odd-pro-' || u, 'pro', '2041-01-01 00:00+00' FROM generate_series(0, 15) u;
 SELECT * FROM usage_anomalies() WHERE usage_type = 'odd_tier';
-SELECT count(pg_temp.used('tier-0', 'odd_tier', ago, CASE ago WHEN 0 THEN 5000 ELSE 5 + ago % 3 END)) FROM generate_series(0, 28) ago;
+SELECT count(pg_temp.used('odd-pro-0', 'odd_tier', ago, CASE ago WHEN 0 THEN 5000 ELSE 5 + ago % 3 END)) FROM generate_series(0, 28) ago;
 SELECT * FROM usage_anomalies() WHERE usage_type = 'odd_tier';
 -- and each is compared with his own tier: by the other tier's measure a free user of 500 is ordinary
-SELECT count(pg_temp.used('tier-free-' || u, 'odd_tier', ago, CASE WHEN ago = 0 AND u = 1 THEN 505 ELSE 5 + (u + ago) % 3 END)) FROM generate_series(1, 9) u, generate_series(0, 28) ago;
+SELECT count(pg_temp.used('odd-free-' || u, 'odd_tier', ago, CASE WHEN ago = 0 AND u = 1 THEN 505 ELSE 5 + (u + ago) % 3 END)) FROM generate_series(1, 9) u, generate_series(0, 28) ago;
 SELECT * FROM usage_anomalies() WHERE usage_type = 'odd_tier';
-SELECT tier FROM usage_set_tier('tier-free-1', 'pro', started_at => '2041-01-01 00:00+00');
+SELECT tier FROM usage_set_tier('odd-free-1', 'pro', started_at => '2041-01-01 00:00+00');
 SELECT user_id FROM usage_anomalies() WHERE usage_type = 'odd_tier';
 
 -- No spread at all: the mean deviation stands in for it, and where that is 0 as well, one unit.
-SELECT count(pg_temp.used('flat-' || u, 'odd_flat', ago, CASE WHEN ago = 0 AND u <= 2 THEN 10 + u * 10 ELSE 10 END)) FROM generate_series(1, 12) u, generate_series(0, 28) ago;
+SELECT count(pg_temp.used('odd-flat-' || u, 'odd_flat', ago, CASE WHEN ago = 0 AND u <= 2 THEN 10 + u * 10 ELSE 10 END)) FROM generate_series(1, 12) u, generate_series(0, 28) ago;
 SELECT * FROM usage_anomalies() WHERE usage_type = 'odd_flat';
 -- dates without use are a use of 0, also before a user's first
-SELECT count(pg_temp.used('new-' || u, 'odd_new', 0, CASE u WHEN 1 THEN 90 ELSE 2 END)) FROM generate_series(1, 12) u;
+SELECT count(pg_temp.used('odd-new-' || u, 'odd_new', 0, CASE u WHEN 1 THEN 90 ELSE 2 END)) FROM generate_series(1, 12) u;
 SELECT * FROM usage_anomalies() WHERE usage_type = 'odd_new';
 
 -- Who is alone in his tier has nobody to stand out from.
-SELECT count(pg_temp.used('alone', 'odd_alone', ago, CASE ago WHEN 0 THEN 1000 ELSE 1 END)) FROM generate_series(0, 28) ago;
+SELECT count(pg_temp.used('odd-alone', 'odd_alone', ago, CASE ago WHEN 0 THEN 1000 ELSE 1 END)) FROM generate_series(0, 28) ago;
 SELECT * FROM usage_anomalies() WHERE usage_type = 'odd_alone';
 
 -- Today is the UTC date, and not what is booked ahead of it.
 SET usage_limits.test_clock = '2041-06-30 23:59:30+00';
-SELECT usage_track('flat-5', 'odd_flat', 10000, occurred_at => '2041-07-01 00:00+00') > 0 AS tracked;
+SELECT usage_track('odd-flat-5', 'odd_flat', 10000, occurred_at => '2041-07-01 00:00+00') > 0 AS tracked;
 SELECT user_id FROM usage_anomalies() WHERE usage_type = 'odd_flat';
 SET usage_limits.test_clock = '2041-06-30 18:00:00+00';
 
