@@ -34,9 +34,9 @@ SELECT replace(indexdef, 'usage_events_2061_12', '…') AS definition FROM (
 	SELECT regexp_replace(pg_get_indexdef(x.indexrelid), 'ON \S.* USING', 'ON … USING') AS indexdef FROM pg_index x
 	WHERE x.indrelid = (SELECT oid FROM partitions WHERE name = 'usage_events_2061_12')) i ORDER BY 1;
 CREATE TEMP VIEW definitions AS
-SELECT p.name, (SELECT array_agg(regexp_replace(substr(pg_get_indexdef(x.indexrelid), position(' USING ' IN pg_get_indexdef(x.indexrelid))), '\s+', ' ') || x.indisprimary ORDER BY 1)
-		FROM pg_index x WHERE x.indrelid = p.oid) AS indexes,
-	(SELECT array_agg(pg_get_constraintdef(k.oid) ORDER BY 1) FROM pg_constraint k WHERE k.conrelid = p.oid AND k.contype <> 'n') AS constraints,
+SELECT p.name, (SELECT array_agg(i.definition ORDER BY i.definition)
+		FROM pg_index x, LATERAL (SELECT substring(pg_get_indexdef(x.indexrelid) FROM ' USING .*') || x.indisprimary AS definition) i WHERE x.indrelid = p.oid) AS indexes,
+	(SELECT array_agg(pg_get_constraintdef(k.oid) ORDER BY pg_get_constraintdef(k.oid)) FROM pg_constraint k WHERE k.conrelid = p.oid AND k.contype <> 'n') AS constraints,
 	(SELECT array_agg(format('%s %s %s %s', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation) ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = p.oid AND a.attnum > 0) AS columns
 FROM partitions p;
 SELECT d.name FROM definitions d, definitions m
@@ -113,12 +113,13 @@ SELECT * FROM maintain WHERE count > 0;
 SELECT slot, amount, events FROM usage_counters WHERE user_id = 'maintain-6';
 SELECT allowed, current FROM usage_consume('maintain-6', 'maintain', 11);
 SELECT allowed, current FROM usage_consume('maintain-6', 'maintain', 10);
--- under a snapshot of the transaction nothing is folded
+-- at any isolation level
 INSERT INTO usage_counters (user_id, usage_type, bucket_start, slot, amount, events) VALUES ('maintain-5', 'maintain', '2062-04-01 00:00+00', 6, 5, 1);
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT * FROM maintain WHERE count > 0;
 COMMIT;
 -- a key that is in use is left for the next run
+INSERT INTO usage_counters (user_id, usage_type, bucket_start, slot, amount, events) VALUES ('maintain-5', 'maintain', '2062-04-01 00:00+00', 7, 3, 1);
 BEGIN;
 SELECT current FROM usage_consume('maintain-5', 'maintain', 1);
 PREPARE TRANSACTION 'maintain';
