@@ -284,11 +284,13 @@ void
 ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
 				   TimestampTz now, UlDecision *decision)
 {
+	TimestampTz reset = ul_last_reset(ul_find_user(user_id), usage_type, DT_NOEND);
+
 	decision->allowed = true;
 	decision->reason = ul_enforcement == UL_ENFORCEMENT_OFF ? "not_enforced" : "no_limit";
 	decision->usage_type = usage_type;
 	decision->requested = requested;
-	decision->current = ul_usage_since(user_id, usage_type, ul_utc_day(now));
+	decision->current = ul_usage_since(user_id, usage_type, Max(ul_utc_day(now), reset));
 	decision->limit = -1;
 	decision->reset_at = DT_NOEND;
 	decision->retry_after = -1;

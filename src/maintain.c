@@ -196,6 +196,9 @@ with_patience(void (*work) (UlMaintenance *done), const char *what, UlMaintenanc
 
 		(void) set_config_option("lock_timeout", "1s", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
+		/* an autovacuum in the way is cancelled by then, and has time to go */
+		(void) set_config_option("deadlock_timeout", "100ms", PGC_SUSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 		work(done);
 		AtEOXact_GUC(true, level);
 		ReleaseCurrentSubTransaction();
@@ -210,7 +213,8 @@ with_patience(void (*work) (UlMaintenance *done), const char *what, UlMaintenanc
 		RollbackAndReleaseCurrentSubTransaction();
 		MemoryContextSwitchTo(context);
 		CurrentResourceOwner = owner;
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE)
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
+			error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
 			ReThrowError(error);
 		FreeErrorData(error);
 		ereport(NOTICE,
