@@ -288,9 +288,13 @@ ul_maintain(UlMaintenance *done)
 {
 	memset(done, 0, sizeof(*done));
 
-	/* what can take long comes before what holds locks that others wait for */
-	forget_keys(done);
+	/*
+	 * What can take long comes before what holds locks that others wait for.
+	 * Those who reuse an old key wait for us once we forget keys: from there
+	 * on we wait for nobody, who may be them.
+	 */
 	with_patience(delete_old_events, "old events are", done);
 	with_patience(create_partitions, "new partitions are", done);
+	forget_keys(done);
 	fold_slots(done);
 }

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use UsageLimits;
 
-my ($clients, $transactions) = (16, 200);
+my ($clients, $transactions) = (16, 120);
 my $node = new_server('main');
 
 $node->safe_psql('postgres', q{
