@@ -202,6 +202,13 @@ ul_key_null(ScanKey key, AttrNumber index_column)
 }
 
 void
+ul_key_not_null(ScanKey key, AttrNumber index_column)
+{
+	ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNOTNULL, index_column,
+						   InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, (Datum) 0);
+}
+
+void
 ul_key_from_time(ScanKey key, AttrNumber index_column, TimestampTz from)
 {
 	ScanKeyInit(key, index_column, BTGreaterEqualStrategyNumber, F_TIMESTAMPTZ_GE,
