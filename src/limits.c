@@ -47,6 +47,8 @@ typedef struct UlUsers
 {
 	MemoryContext context;
 	uint64		generation;
+	bool		any_overrides;	/* any user has one */
+	bool		any_resets;
 	HTAB	   *users;			/* UlUser */
 } UlUsers;
 
@@ -400,6 +402,46 @@ read_reset(TupleTableSlot *slot, void *arg)
 	return true;
 }
 
+static bool
+found_row(TupleTableSlot *slot, void *arg)
+{
+	*(bool *) arg = true;
+	return false;
+}
+
+/*
+ * Starts the cache anew.  In most databases no user has an override or a
+ * reset: then they need not be looked for user by user.
+ */
+static void
+begin_users(uint64 generation)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "usage_limits users",
+												  ALLOCSET_DEFAULT_SIZES);
+	UlUsers    *fresh = MemoryContextAllocZero(context, sizeof(UlUsers));
+	HASHCTL		info = {
+		.keysize = sizeof(char *),.entrysize = sizeof(UlUser),
+		.hash = hash_user,.match = match_user,.hcxt = context,
+	};
+	Snapshot	snapshot = ul_latest_snapshot(false);
+	ScanKeyData any_user;
+
+	fresh->context = context;
+	fresh->generation = generation;
+	fresh->users = hash_create("usage_limits users", 64, &info,
+							   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	ul_key_not_null(&any_user, 1);
+	ul_scan(UL_USAGE_LIMIT_OVERRIDES, UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX, 1, &any_user,
+			snapshot, found_row, &fresh->any_overrides);
+	ul_scan(UL_USAGE_RESETS, UL_NTABLES, 0, NULL, snapshot, found_row, &fresh->any_resets);
+	ul_release_snapshot(snapshot);
+
+	if (users != NULL)
+		retire(users->context);
+	MemoryContextSetParent(context, TopMemoryContext);
+	users = fresh;
+}
+
 const UlUser *
 ul_find_user(const char *user_id)
 {
@@ -422,24 +464,7 @@ ul_find_user(const char *user_id)
 	}
 	if (users == NULL || users->generation != generation ||
 		hash_get_num_entries(users->users) >= MAX_CACHED_USERS)
-	{
-		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "usage_limits users",
-													  ALLOCSET_DEFAULT_SIZES);
-		UlUsers    *fresh = MemoryContextAllocZero(context, sizeof(UlUsers));
-		HASHCTL		info = {
-			.keysize = sizeof(char *),.entrysize = sizeof(UlUser),
-			.hash = hash_user,.match = match_user,.hcxt = context,
-		};
-
-		fresh->context = context;
-		fresh->generation = generation;
-		fresh->users = hash_create("usage_limits users", 64, &info,
-								   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
-		if (users != NULL)
-			retire(users->context);
-		MemoryContextSetParent(context, TopMemoryContext);
-		users = fresh;
-	}
+		begin_users(generation);
 
 	/* entered when it is whole, so that an error leaves no half user */
 	memset(&read, 0, sizeof(read));
@@ -449,10 +474,12 @@ ul_find_user(const char *user_id)
 	ul_key_text(&key, 1, user_id);
 	ul_scan(UL_USER_SUBSCRIPTIONS, UL_USER_SUBSCRIPTIONS_USER_ID_KEY, 1, &key,
 			snapshot, read_subscription, &read);
-	ul_scan(UL_USAGE_LIMIT_OVERRIDES, UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX, 1, &key,
-			snapshot, read_user_override, &read);
-	ul_scan(UL_USAGE_RESETS, UL_USAGE_RESETS_PKEY, 1, &key,
-			snapshot, read_reset, &read);
+	if (users->any_overrides)
+		ul_scan(UL_USAGE_LIMIT_OVERRIDES, UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX, 1, &key,
+				snapshot, read_user_override, &read);
+	if (users->any_resets)
+		ul_scan(UL_USAGE_RESETS, UL_USAGE_RESETS_PKEY, 1, &key,
+				snapshot, read_reset, &read);
 	ul_release_snapshot(snapshot);
 	if (read.noverrides > 1)
 		qsort(read.overrides, read.noverrides, sizeof(UlOverride), compare_overrides);

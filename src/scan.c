@@ -8,6 +8,9 @@
  * make strangers' calls fail with 40001, so that rows are scanned with
  * SnapshotAny and tested for visibility one by one.
  *
+ * Locks on tables and indexes are kept to the end of the transaction, as every
+ * query keeps them: the next scan, and the write, find them held.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -65,7 +68,7 @@ scan_index(Relation heap, Oid index_oid, int nkeys, ScanKey keys,
 			break;
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
+	index_close(index, NoLock);
 }
 
 static void
@@ -92,7 +95,7 @@ ul_scan(UlTable table, UlTable index, int nkeys, ScanKey keys,
 		scan_table(heap, snapshot, row, arg);
 	else
 		scan_index(heap, schema->oid[index], nkeys, keys, snapshot, row, arg);
-	table_close(heap, AccessShareLock);
+	table_close(heap, NoLock);
 }
 
 /* The partition's index whose first column is the given column of the table. */
@@ -198,6 +201,13 @@ void
 ul_key_null(ScanKey key, AttrNumber index_column)
 {
 	ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, index_column,
+						   InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, (Datum) 0);
+}
+
+void
+ul_key_not_null(ScanKey key, AttrNumber index_column)
+{
+	ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNOTNULL, index_column,
 						   InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, (Datum) 0);
 }
 

@@ -78,6 +78,9 @@ typedef struct UlStatementText
 	" cancelled_events = c.cancelled_events + " cancelled "," \
 	" first_at = " TIME_OF_USE("least", "first_at", events, amount, first_at) "," \
 	" last_at = " TIME_OF_USE("greatest", "last_at", events, amount, last_at)
+#define COUNTER_KEY \
+	" WHERE c.user_id = $1 AND c.usage_type = $2 AND c.bucket_start = $3" \
+	" AND c.event_subtype = $4 AND c.slot = $5"
 #define ADD_TO_EXISTING \
 	" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET" \
 	ADD("excluded.amount", "excluded.tokens_used", "excluded.credits_used", "excluded.duration_ms", \
@@ -88,8 +91,15 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 	[UL_UPDATE_COUNTER] = {
 		"UPDATE @.usage_counters AS c SET"
 		ADD("$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14")
-		" WHERE c.user_id = $1 AND c.usage_type = $2 AND c.bucket_start = $3"
-		" AND c.event_subtype = $4 AND c.slot = $5",
+		COUNTER_KEY,
+		COUNTER_TYPES
+	},
+	/* the commonest case of the former: see is_plain_use */
+	[UL_UPDATE_COUNTER_PLAIN] = {
+		"UPDATE @.usage_counters AS c SET amount = c.amount + $6, events = c.events + $10,"
+		" first_at = CASE WHEN " HAS_USES("c.events", "c.amount") " THEN least(c.first_at, $13) ELSE $13 END,"
+		" last_at = CASE WHEN " HAS_USES("c.events", "c.amount") " THEN greatest(c.last_at, $14) ELSE $14 END"
+		COUNTER_KEY,
 		COUNTER_TYPES
 	},
 	[UL_ADD_TO_COUNTER] = {
@@ -655,6 +665,20 @@ ul_log_change(const char *table, const char *operation, Oid rowtype,
 }
 
 /*
+ * Whether only the amount and the number of events change: what is not in a
+ * statement need not be set up each time that it runs.
+ */
+static bool
+is_plain_use(const UlAmounts *amounts)
+{
+	return amounts->events > 0 &&
+		amounts->measure[UL_MEASURE_TOKENS] == 0 &&
+		amounts->measure[UL_MEASURE_CREDITS] == 0 &&
+		amounts->measure[UL_MEASURE_DURATION_MS] == 0 &&
+		amounts->failed_events == 0 && amounts->cancelled_events == 0;
+}
+
+/*
  * The row of slot 0 is there for all but the first use of a bucket: an UPDATE
  * alone costs less than an INSERT that turns into one.
  */
@@ -663,6 +687,7 @@ ul_write_counter(const UlCounterRow *row)
 {
 	UlArgs		args = {0};
 	const int64 *amounts = (const int64 *) &row->amounts;
+	UlStatement update = is_plain_use(&row->amounts) ? UL_UPDATE_COUNTER_PLAIN : UL_UPDATE_COUNTER;
 
 	ul_arg_text(&args, row->user_id);
 	ul_arg_text(&args, row->usage_type);
@@ -675,7 +700,7 @@ ul_write_counter(const UlCounterRow *row)
 	ul_arg_time(&args, row->last_at);
 	if (row->slot != 0)
 		ul_execute(UL_INSERT_COUNTER, &args);
-	else if (row->likely_new || ul_execute(UL_UPDATE_COUNTER, &args) == 0)
+	else if (row->likely_new || ul_execute(update, &args) == 0)
 		ul_execute(UL_ADD_TO_COUNTER, &args);
 }
 

@@ -30,6 +30,7 @@ typedef struct UlArgs
 typedef enum UlStatement
 {
 	UL_UPDATE_COUNTER,
+	UL_UPDATE_COUNTER_PLAIN,
 	UL_ADD_TO_COUNTER,
 	UL_INSERT_COUNTER,
 	UL_INSERT_EVENT,

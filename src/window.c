@@ -141,7 +141,7 @@ local_boundary(Timestamp local, UlUnit unit, int steps)
 
 /* Windows of a day or more. */
 static UlWindow
-date_window(UlUnit unit, pg_tz *tz, TimestampTz at)
+compute_date_window(UlUnit unit, pg_tz *tz, TimestampTz at)
 {
 	Timestamp	local = at + utc_offset(at, tz);
 	UlWindow	window;
@@ -158,6 +158,24 @@ date_window(UlUnit unit, pg_tz *tz, TimestampTz at)
 		window.end = first_instant_of(local_boundary(local, unit, steps + 1), tz);
 	}
 	return window;
+}
+
+/* The same, from the one computed last where that holds the instant. */
+static UlWindow
+date_window(UlUnit unit, pg_tz *tz, TimestampTz at)
+{
+	static struct
+	{
+		pg_tz	   *tz;
+		UlWindow	window;
+	}			last[UL_UNIT_YEAR + 1];
+
+	if (last[unit].tz != tz || at < last[unit].window.start || at >= last[unit].window.end)
+	{
+		last[unit].window = compute_date_window(unit, tz, at);
+		last[unit].tz = tz;
+	}
+	return last[unit].window;
 }
 
 /* Windows of an hour or a minute. */

@@ -21,7 +21,6 @@
 #include "common/hashfn.h"
 #include "common/int.h"
 #include "common/pg_prng.h"
-#include "utils/hsearch.h"
 #include "utils/memutils.h"
 
 #include "gate.h"
@@ -40,53 +39,30 @@ typedef struct UlLevel
 	struct UlLevel *outer;
 } UlLevel;
 
-typedef struct UlXact
-{
-	MemoryContext context;
-	HTAB	   *keys;			/* KeyEntry */
-	HTAB	   *cells;			/* CellEntry */
-	UlKey	   *all_keys;
-	UlLevel    *levels;
-	UlLevel    *spare_levels;
-	UlFrame    *spare_frames;
-	int			nlocked;
-	bool		flushed;		/* from now on every booking writes at once */
-} UlXact;
-
 /* Hash entries, whose key is what the pointers point at */
 typedef struct KeyEntry
 {
 	UlKey	   *key;
+	char		status;			/* of the hash table */
 } KeyEntry;
 
 typedef struct CellEntry
 {
 	UlCell	   *cell;
+	char		status;			/* of the hash table */
 } CellEntry;
 
-static UlXact *current = NULL;
-
-static uint32
-key_hash(const void *entry, Size size)
+static bool
+same_key(const UlKey *a, const UlKey *b)
 {
-	return (uint32) (*(UlKey *const *) entry)->hash;
-}
-
-static int
-key_match(const void *a, const void *b, Size size)
-{
-	const UlKey *left = *(UlKey *const *) a;
-	const UlKey *right = *(UlKey *const *) b;
-
-	return left->hash == right->hash &&
-		strcmp(left->user_id, right->user_id) == 0 &&
-		strcmp(left->usage_type, right->usage_type) == 0 ? 0 : 1;
+	return a->hash == b->hash &&
+		strcmp(a->user_id, b->user_id) == 0 &&
+		strcmp(a->usage_type, b->usage_type) == 0;
 }
 
 static uint32
-cell_hash(const void *entry, Size size)
+cell_hash(const UlCell *cell)
 {
-	const UlCell *cell = *(UlCell *const *) entry;
 	uint32		hash = (uint32) cell->key->hash;
 
 	hash = hash_combine(hash, hash_bytes((const unsigned char *) &cell->bucket_start,
@@ -95,15 +71,52 @@ cell_hash(const void *entry, Size size)
 										 strlen(cell->event_subtype)));
 }
 
-static int
-cell_match(const void *a, const void *b, Size size)
+static bool
+same_cell(const UlCell *a, const UlCell *b)
 {
-	const UlCell *left = *(UlCell *const *) a;
-	const UlCell *right = *(UlCell *const *) b;
-
-	return left->key == right->key && left->bucket_start == right->bucket_start &&
-		strcmp(left->event_subtype, right->event_subtype) == 0 ? 0 : 1;
+	return a->key == b->key && a->bucket_start == b->bucket_start &&
+		strcmp(a->event_subtype, b->event_subtype) == 0;
 }
+
+#define SH_PREFIX keys
+#define SH_ELEMENT_TYPE KeyEntry
+#define SH_KEY_TYPE UlKey *
+#define SH_KEY key
+#define SH_HASH_KEY(table, key) ((uint32) (key)->hash)
+#define SH_EQUAL(table, a, b) same_key(a, b)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+#define SH_PREFIX cells
+#define SH_ELEMENT_TYPE CellEntry
+#define SH_KEY_TYPE UlCell *
+#define SH_KEY cell
+#define SH_HASH_KEY(table, key) cell_hash(key)
+#define SH_EQUAL(table, a, b) same_cell(a, b)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* Entries that the hash tables of most transactions hold at most. */
+#define FEW_ENTRIES 8
+
+typedef struct UlXact
+{
+	MemoryContext context;
+	keys_hash  *keys;
+	cells_hash *cells;
+	UlKey	   *all_keys;
+	UlLevel    *levels;
+	UlLevel    *spare_levels;
+	UlFrame    *spare_frames;
+	int			nlocked;
+	bool		flushed;		/* from now on every booking writes at once */
+} UlXact;
+
+static UlXact *current = NULL;
 
 static void
 add_amounts(UlAmounts *sum, const UlAmounts *amounts)
@@ -340,14 +353,6 @@ begin_xact(void)
 	static bool registered = false;
 	MemoryContext context;
 	UlXact	   *xact;
-	HASHCTL		key_info = {
-		.keysize = sizeof(UlKey *),.entrysize = sizeof(KeyEntry),
-		.hash = key_hash,.match = key_match,
-	};
-	HASHCTL		cell_info = {
-		.keysize = sizeof(UlCell *),.entrysize = sizeof(CellEntry),
-		.hash = cell_hash,.match = cell_match,
-	};
 
 	if (!registered)
 	{
@@ -360,12 +365,8 @@ begin_xact(void)
 									ALLOCSET_DEFAULT_SIZES);
 	xact = MemoryContextAllocZero(context, sizeof(UlXact));
 	xact->context = context;
-	key_info.hcxt = context;
-	cell_info.hcxt = context;
-	xact->keys = hash_create("usage_limits keys", 32, &key_info,
-							 HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
-	xact->cells = hash_create("usage_limits cells", 32, &cell_info,
-							  HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	xact->keys = keys_create(context, FEW_ENTRIES, NULL);
+	xact->cells = cells_create(context, FEW_ENTRIES, NULL);
 	current = xact;
 }
 
@@ -400,13 +401,12 @@ ul_xact_find_key(const char *user_id, const char *usage_type)
 		.user_id = unconstify(char *, user_id),
 		.usage_type = unconstify(char *, usage_type),
 	};
-	UlKey	   *key = &sought;
 	KeyEntry   *entry;
 
 	if (current == NULL)
 		return NULL;
 	sought.hash = ul_gate_hash(user_id, usage_type);
-	entry = hash_search(current->keys, &key, HASH_FIND, NULL);
+	entry = keys_lookup(current->keys, &sought);
 	return entry == NULL ? NULL : entry->key;
 }
 
@@ -414,6 +414,7 @@ UlKey *
 ul_xact_key(const char *user_id, const char *usage_type)
 {
 	UlKey	   *key;
+	bool		found;
 
 	if (current == NULL)
 		begin_xact();
@@ -425,7 +426,7 @@ ul_xact_key(const char *user_id, const char *usage_type)
 	key->user_id = MemoryContextStrdup(current->context, user_id);
 	key->usage_type = MemoryContextStrdup(current->context, usage_type);
 	key->hash = ul_gate_hash(user_id, usage_type);
-	(void) hash_search(current->keys, &key, HASH_ENTER, NULL);
+	(void) keys_insert(current->keys, key, &found);
 	key->next = current->all_keys;
 	current->all_keys = key;
 	return key;
@@ -475,8 +476,9 @@ get_cell(UlKey *key, TimestampTz bucket_start, const char *event_subtype)
 		.bucket_start = bucket_start,
 		.event_subtype = unconstify(char *, event_subtype),
 	};
-	UlCell	   *cell = &sought;
-	CellEntry  *entry = hash_search(current->cells, &cell, HASH_FIND, NULL);
+	CellEntry  *entry = cells_lookup(current->cells, &sought);
+	UlCell	   *cell;
+	bool		found;
 
 	if (entry != NULL)
 		return entry->cell;
@@ -484,7 +486,7 @@ get_cell(UlKey *key, TimestampTz bucket_start, const char *event_subtype)
 	cell->key = key;
 	cell->bucket_start = bucket_start;
 	cell->event_subtype = MemoryContextStrdup(current->context, event_subtype);
-	(void) hash_search(current->cells, &cell, HASH_ENTER, NULL);
+	(void) cells_insert(current->cells, cell, &found);
 	cell->next_in_key = key->cells;
 	key->cells = cell;
 	return cell;
