@@ -11,10 +11,11 @@ DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
 REGRESS = setup limits_config tiers overrides track check consume enforce \
-	measures windows sliding corrections bigint errors idempotency status \
+	measures windows sliding corrections bigint errors transactions idempotency \
+	status privileges search_path maintain comments \
 	anew stat_summary stat_stats stat_explain stat_users stat_top_users stat_trends \
 	stat_funnel stat_error_rates stat_distribution stat_anomalies stat_errors \
-	doctor import cleanup
+	doctor import drop_extension cleanup
 REGRESS_OPTS = --inputdir=test --temp-instance=./tmp_check --temp-config=test/usage_limits.conf
 ISOLATION = race_last_unit race_two_limits race_rollback race_savepoint \
 	race_config_change race_repeatable_read race_serializable race_prepared \
