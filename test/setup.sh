@@ -101,7 +101,9 @@ as_user() { $as_user "$@"; }
 # removes that.
 clean_up() {
 	status=$?
-	trap - EXIT HUP INT TERM
+	trap - EXIT
+	# a second signal, as timeout and terminals send, must not stop this
+	trap '' HUP INT TERM
 	if [ -n "$child" ]; then
 		kill "$child" 2>/dev/null || true
 		wait "$child" 2>/dev/null || true
