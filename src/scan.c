@@ -8,8 +8,8 @@
  * make strangers' calls fail with 40001, so that rows are scanned with
  * SnapshotAny and tested for visibility one by one.
  *
- * Locks on tables and indexes are kept to the end of the transaction, as every
- * query keeps them: the next scan, and the write, find them held.
+ * Locks on tables and indexes are given back after a scan, unlike a query's: a
+ * transaction that has consumed and is idle must hold up no ALTER EXTENSION.
  *
  *-------------------------------------------------------------------------
  */
@@ -68,7 +68,7 @@ scan_index(Relation heap, Oid index_oid, int nkeys, ScanKey keys,
 			break;
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, NoLock);
+	index_close(index, AccessShareLock);
 }
 
 static void
@@ -95,7 +95,7 @@ ul_scan(UlTable table, UlTable index, int nkeys, ScanKey keys,
 		scan_table(heap, snapshot, row, arg);
 	else
 		scan_index(heap, schema->oid[index], nkeys, keys, snapshot, row, arg);
-	table_close(heap, NoLock);
+	table_close(heap, AccessShareLock);
 }
 
 /* The partition's index whose first column is the given column of the table. */

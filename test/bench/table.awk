@@ -1,5 +1,5 @@
 # Prints the table of test/bench/run.  Input: first the lines of the rounds
-# (fsync clients keys script successes/s denials/s), then those of the times
+# (fsync clients keys script successes/s denials/s cpu), then those of the times
 # (fsync clients keys script microseconds transactions).
 #
 # Each script is compared with a floor: the least that PostgreSQL has to do
@@ -27,16 +27,14 @@ function median(values,   list, n, i, j, t) {
 	return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
 }
 
-# The rate of another script under the same conditions, also where that does
-# not depend on the key.
-function rate(fsync, clients, keys, script) {
-	if ((fsync, clients, keys, script) in speed)
-		return speed[fsync, clients, keys, script]
-	return speed[fsync, clients, uniform, script]
+# Another script under the same conditions, also where it does not depend on
+# the key.
+function other(fsync, clients, keys, script) {
+	return fsync SUBSEP clients SUBSEP ((fsync, clients, keys, script) in speed ? keys : uniform) SUBSEP script
 }
 
-function ratio(mine, other) {
-	return other > 0 ? sprintf("%.2f", mine / other) : "-"
+function ratio(mine, theirs) {
+	return mine > 0 && theirs > 0 ? sprintf("%.2f", mine / theirs) : "-"
 }
 
 # Percentiles from how often each time, up to a second by microseconds, occurs.
@@ -53,6 +51,7 @@ FILENAME == rounds_file {
 		order[++ncells] = $0
 	successes[cell()] = successes[cell()] " " $5
 	denials[cell()] = denials[cell()] " " $6
+	cpu[cell()] = cpu[cell()] " " $7
 	next
 }
 
@@ -74,19 +73,21 @@ END {
 			groups[++ngroups] = f[1] " " f[2] " " f[3]
 		}
 	}
-	line = "%-5s %7s %7s  %-20s %10s %10s  %-12s %7s %7s %9s %9s\n"
-	printf line, "fsync", "clients", "keys", "script", "success/s", "denied/s", "floor", "÷floor", "÷seed", "p50", "p99"
+	line = "%-5s %7s %7s  %-20s %9s %8s  %-12s %7s %7s %8s %8s %6s %7s\n"
+	printf line, "fsync", "clients", "keys", "script", "success/s", "denied/s", "floor", "÷floor", "÷seed",
+		"p50", "p99", "cpu", "÷floor"
 	for (g = 1; g <= ngroups; g++)
 		for (i = 1; i <= ncells; i++) {
 			split(order[i], f, " ")
 			if (groups[g] != f[1] " " f[2] " " f[3])
 				continue
 			c = f[1] SUBSEP f[2] SUBSEP f[3] SUBSEP f[4]
+			base = other(f[1], f[2], f[3], floor[f[4]])
 			printf line, f[1], f[2], f[3], f[4],
 				sprintf("%.0f", median(successes[c])), sprintf("%.0f", median(denials[c])),
-				floor[f[4]] == "" ? "-" : floor[f[4]],
-				floor[f[4]] == "" ? "-" : ratio(speed[c], rate(f[1], f[2], f[3], floor[f[4]])),
-				ratio(speed[c], rate(f[1], f[2], f[3], "seed")),
-				percentile(c, 0.5), percentile(c, 0.99)
+				floor[f[4]] == "" ? "-" : floor[f[4]], ratio(speed[c], speed[base]),
+				ratio(speed[c], speed[other(f[1], f[2], f[3], "seed")]),
+				percentile(c, 0.5), percentile(c, 0.99),
+				sprintf("%.1f", median(cpu[c])), ratio(median(cpu[base]), median(cpu[c]))
 		}
 }
