@@ -30,6 +30,16 @@ extern bool ul_gate_lock(uint64 hash);
 /* The same if it can be had at once; false if not. */
 extern bool ul_gate_try_lock(uint64 hash);
 
+/*
+ * A slot of the key, 1 to UL_SHARED_SLOTS, whose rows nobody else writes or
+ * folds until the transaction ends; 0 if none can be had at once.
+ */
+#define UL_SHARED_SLOTS 63
+extern int	ul_gate_try_slot(uint64 hash);
+
+/* Keeps everybody from having a slot of the key; false if somebody has one. */
+extern bool ul_gate_try_fold(uint64 hash);
+
 /* Locks a user's idempotency key until the transaction ends. */
 extern void ul_gate_lock_request(const char *user_id, const char *key);
 

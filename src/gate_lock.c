@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "common/hashfn.h"
+#include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/snapmgr.h"
@@ -30,6 +31,8 @@
  * 4 to 15 are in use by other extensions.
  */
 #define LOCK_CLASS_KEY			0x7501
+#define LOCK_CLASS_SLOT			0x7502
+#define LOCK_CLASS_FOLD			0x7503
 #define LOCK_CLASS_REQUEST		0x7504
 #define LOCK_CLASS_REQUESTS		0x7505
 
@@ -75,6 +78,36 @@ ul_gate_lock(uint64 hash)
 		return false;
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	return true;
+}
+
+/* Slots that are asked for before a writer makes a row of its own. */
+#define SLOT_TRIES 8
+
+int
+ul_gate_try_slot(uint64 hash)
+{
+	LOCKTAG		fold = lock_tag(hash, LOCK_CLASS_FOLD);
+
+	/* whoever has a slot keeps those who fold out */
+	if (LockAcquire(&fold, ShareLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
+		return 0;
+	for (int i = 0; i < SLOT_TRIES; i++)
+	{
+		int			slot = 1 + pg_prng_uint64(&pg_global_prng_state) % UL_SHARED_SLOTS;
+		LOCKTAG		tag = lock_tag(hash_combine64(hash, slot), LOCK_CLASS_SLOT);
+
+		if (LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+			return slot;
+	}
+	return 0;
+}
+
+bool
+ul_gate_try_fold(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_FOLD);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void

@@ -235,8 +235,8 @@ collect_key(const Datum *values, const bool *nulls, void *arg)
 }
 
 /*
- * Adds rows of other slots to slot 0.  The key's lock keeps writers of slot 0
- * out; a key that is in use is left.
+ * Adds rows of other slots to slot 0.  Two locks keep the writers of slot 0
+ * and of the shared slots out; a key that is in use is left.
  */
 static void
 fold_slots(UlMaintenance *done)
@@ -253,7 +253,8 @@ fold_slots(UlMaintenance *done)
 		UlArgs		args = {0};
 		bool		isnull;
 
-		if (!ul_gate_try_lock(ul_gate_hash(linitial(key), lsecond(key))))
+		if (!ul_gate_try_lock(ul_gate_hash(linitial(key), lsecond(key))) ||
+			!ul_gate_try_fold(ul_gate_hash(linitial(key), lsecond(key))))
 			continue;
 		ul_arg_text(&args, linitial(key));
 		ul_arg_text(&args, lsecond(key));

@@ -679,7 +679,7 @@ is_plain_use(const UlAmounts *amounts)
 }
 
 /*
- * The row of slot 0 is there for all but the first use of a bucket: an UPDATE
+ * The row that is added to is there for all but the first use of a bucket: an UPDATE
  * alone costs less than an INSERT that turns into one.
  */
 void
@@ -698,7 +698,7 @@ ul_write_counter(const UlCounterRow *row)
 		ul_arg_int8(&args, amounts[i]);
 	ul_arg_time(&args, row->first_at);
 	ul_arg_time(&args, row->last_at);
-	if (row->slot != 0)
+	if (!row->add)
 		ul_execute(UL_INSERT_COUNTER, &args);
 	else if (row->likely_new || ul_execute(update, &args) == 0)
 		ul_execute(UL_ADD_TO_COUNTER, &args);

@@ -109,6 +109,7 @@ typedef struct UlCounterRow
 	TimestampTz bucket_start;
 	const char *event_subtype;	/* "" for none */
 	int64		slot;
+	bool		add;			/* to the row, if there is one */
 	bool		likely_new;		/* the row is probably not there yet */
 	UlAmounts	amounts;
 	TimestampTz first_at;
@@ -116,8 +117,8 @@ typedef struct UlCounterRow
 } UlCounterRow;
 
 /*
- * Adds to the row, or makes it.  Slot 0 is added to and must not be written
- * by anyone else meanwhile; any other slot is new and waits for nobody.
+ * Adds to the row, or makes it.  A slot that is added to must not be written
+ * by anyone else meanwhile; any other is new and waits for nobody.
  */
 extern void ul_write_counter(const UlCounterRow *row);
 

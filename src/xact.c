@@ -162,11 +162,38 @@ cell_total(const UlCell *cell)
 }
 
 /*
- * Writes what a cell has and the table does not.  A transaction that holds
- * the key's lock, or gets it at once, adds to the row of slot 0; any other,
- * and one whose snapshot would make that an error, makes a row of its own
- * under a random slot (an xid is not unique after a restore, a sequence is
- * not replicated).
+ * The slot whose rows a transaction adds to: 0 for whoever holds the key's
+ * lock, or gets it at once; else another that it gets at once.  Negative where
+ * there is none, or where the transaction's snapshot would make a row that
+ * others have changed an error.
+ */
+static int
+slot_of(UlKey *key)
+{
+	if (IsolationUsesXactSnapshot())
+		return -1;
+	if (key->locked_level > 0)
+		return 0;
+	if (key->slot > 0)
+		return key->slot;
+	if (current->nlocked >= MAX_LOCKED_KEYS)
+		return -1;
+
+	/* at the end of the transaction there is no level left to lose a lock */
+	current->nlocked++;
+	if (ul_gate_try_lock(key->hash))
+	{
+		key->locked_level = 1;
+		return 0;
+	}
+	key->slot = ul_gate_try_slot(key->hash);
+	return key->slot > 0 ? key->slot : -1;
+}
+
+/*
+ * Writes what a cell has and the table does not.  Without a slot it makes a row
+ * of its own under a random one (an xid is not unique after a restore, a
+ * sequence is not replicated).
  */
 static void
 write_cell(UlCell *cell)
@@ -199,15 +226,11 @@ write_cell(UlCell *cell)
 	row.first_at = times.first_at;
 	row.last_at = times.last_at;
 
-	if (!IsolationUsesXactSnapshot() && key->locked_level == 0 &&
-		current->nlocked < MAX_LOCKED_KEYS && ul_gate_try_lock(key->hash))
-	{
-		/* at the end of the transaction there is no level left to lose it */
-		key->locked_level = 1;
-		current->nlocked++;
-	}
-	if (IsolationUsesXactSnapshot() || key->locked_level == 0)
-		row.slot = 1 + (int64) (pg_prng_uint64(&pg_global_prng_state) >> 2);
+	row.slot = slot_of(key);
+	row.add = row.slot >= 0;
+	if (row.slot < 0)
+		row.slot = UL_SHARED_SLOTS + 1 + (int64) (pg_prng_uint64(&pg_global_prng_state) >> 2);
+	row.likely_new = row.likely_new && row.slot == 0;
 	ul_write_counter(&row);
 	cell->written = total;
 }

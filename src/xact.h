@@ -56,6 +56,7 @@ struct UlKey
 	char	   *usage_type;
 	uint64		hash;			/* of gate.h */
 	int			locked_level;	/* that holds the key's lock, or 0 */
+	int			slot;			/* that is held without the key's lock, or 0 */
 	bool		rows_read;		/* the next is known */
 	TimestampTz newest_bucket;	/* of the key's committed rows when they were
 								 * read */
