@@ -45,7 +45,8 @@ as_root() {
 find_postgres() {
 	for major in ${PG_MAJOR:-18 17 16 15}; do
 		home=/usr/lib/postgresql/$major
-		[ -x "$home/bin/postgres" ] && [ -f "$home/lib/pgxs/src/makefiles/pgxs.mk" ] && return 0
+		[ -x "$home/bin/postgres" ] && [ -f "$home/lib/pgxs/src/makefiles/pgxs.mk" ] &&
+			[ -f "/usr/include/postgresql/$major/server/postgres.h" ] && return 0
 	done
 	return 1
 }
