@@ -62,7 +62,7 @@ ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, Timestam
 	claim->user = user;
 	claim->limit = limit;
 	claim->value = ul_limit_value(limit, user, now, &claim->source);
-	claim->window = ul_window_at(&limit->period, ul_limit_zone(limit, user), now);
+	claim->window = ul_limit_window(limit, user, now);
 	claim->window.start = Max(claim->window.start, reset);
 }
 
@@ -335,7 +335,7 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 	{
 		if (limit->period.alignment == UL_ALIGN_SLIDING)
 		{
-			add_part(claim, ul_bucket_floor(&limit->period, limit->zone, now), claim->consumes);
+			add_part(claim, ul_limit_bucket_floor(limit, claim->user, now), claim->consumes);
 			sum_parts(claim);
 		}
 		else
@@ -397,7 +397,7 @@ ul_bucket_start(const UlType *type, const UlUser *user, const char *usage_type,
 		const UlLimit *limit = type->limits[i];
 
 		if (limit->kind != UL_KIND_CONCURRENCY)
-			start = Max(start, ul_bucket_floor(&limit->period, ul_limit_zone(limit, user), at));
+			start = Max(start, ul_limit_bucket_floor(limit, user, at));
 	}
 	return start;
 }
