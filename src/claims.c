@@ -3,14 +3,12 @@
  * claims.c
  *		What limits say to a request.
  *
- * Amounts are compared by subtraction, and sums that would be out of range
- * stay at the end of it, so that no comparison overflows.
+ * Amounts are compared by subtraction, so that no comparison overflows.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "common/int.h"
 #include "utils/timestamp.h"
 
 #include "claims.h"
@@ -26,26 +24,6 @@ typedef struct ReadState
 	TimestampTz newest_bucket;
 } ReadState;
 
-static int64
-add_saturated(int64 a, int64 b)
-{
-	int64		sum;
-
-	if (pg_add_s64_overflow(a, b, &sum))
-		return b > 0 ? PG_INT64_MAX : PG_INT64_MIN;
-	return sum;
-}
-
-static int64
-subtract_saturated(int64 a, int64 b)
-{
-	int64		difference;
-
-	if (pg_sub_s64_overflow(a, b, &difference))
-		return b < 0 ? PG_INT64_MAX : PG_INT64_MIN;
-	return difference;
-}
-
 bool
 ul_limit_counts(const UlLimit *limit, const char *event_subtype)
 {
@@ -57,36 +35,29 @@ void
 ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, TimestampTz now)
 {
 	TimestampTz reset = ul_last_reset(user, limit->usage_type, DT_NOEND);
+	UlWindow	window;
 
 	memset(claim, 0, sizeof(*claim));
 	claim->user = user;
 	claim->limit = limit;
 	claim->value = ul_limit_value(limit, user, now, &claim->source);
-	claim->window = ul_window_at(&limit->period, ul_limit_zone(limit, user), now);
-	claim->window.start = Max(claim->window.start, reset);
+	window = ul_limit_window(limit, user, now);
+	claim->sum.measure = limit->measure;
+	claim->sum.event_subtype = limit->event_subtype;
+	claim->sum.sliding = limit->period.alignment == UL_ALIGN_SLIDING;
+	claim->sum.start = Max(window.start, reset);
+	claim->sum.end = window.end;
 }
 
-/* Adds usage of a sub-bucket, wherever it belongs among the others. */
+/* Makes room for one more part; the array grows by doubling. */
 static void
-add_part(UlClaim *claim, TimestampTz bucket_start, int64 used)
+make_room(UlSum *sum)
 {
-	int			at = claim->nparts;
-
-	while (at > 0 && claim->parts[at - 1].bucket_start > bucket_start)
-		at--;
-	if (at > 0 && claim->parts[at - 1].bucket_start == bucket_start)
-	{
-		claim->parts[at - 1].used = add_saturated(claim->parts[at - 1].used, used);
+	if (!sum->sliding || sum->nparts < sum->max_parts)
 		return;
-	}
-	if (claim->parts == NULL)
-		claim->parts = palloc(sizeof(UlPart) * 8);
-	else if (claim->nparts >= 8 && (claim->nparts & (claim->nparts - 1)) == 0)
-		claim->parts = repalloc(claim->parts, sizeof(UlPart) * claim->nparts * 2);
-	memmove(&claim->parts[at + 1], &claim->parts[at], sizeof(UlPart) * (claim->nparts - at));
-	claim->parts[at].bucket_start = bucket_start;
-	claim->parts[at].used = used;
-	claim->nparts++;
+	sum->max_parts = Max(8, sum->max_parts * 2);
+	sum->parts = sum->parts == NULL ? palloc(sizeof(UlPart) * sum->max_parts) :
+		repalloc(sum->parts, sizeof(UlPart) * sum->max_parts);
 }
 
 static void
@@ -97,37 +68,13 @@ add_usage(TimestampTz bucket_start, const char *event_subtype, const int64 *meas
 	state->newest_bucket = Max(state->newest_bucket, bucket_start);
 	for (int i = 0; i < state->count; i++)
 	{
-		UlClaim    *claim = &state->claims[i];
-		const UlLimit *limit = claim->limit;
-		int64		used = measures[limit->measure];
+		UlSum	   *sum = &state->claims[i].sum;
 
-		if (limit->kind == UL_KIND_CONCURRENCY || used == 0 ||
-			bucket_start < claim->window.start || bucket_start >= claim->window.end ||
-			!ul_limit_counts(limit, event_subtype))
+		if (state->claims[i].limit->kind == UL_KIND_CONCURRENCY ||
+			!ul_sum_counts(sum, event_subtype))
 			continue;
-		if (limit->period.alignment == UL_ALIGN_SLIDING)
-			add_part(claim, bucket_start, used);
-		else
-			claim->used = add_saturated(claim->used, used);
-	}
-}
-
-/*
- * The usage of a sliding window.  What was taken back with an adjustment makes
- * room for what was used before it, which leaves the window first: it must not
- * make more room than there is.  So it is not the sum of all parts but the
- * most that the newest ones add up to, however many they are.
- */
-static void
-sum_parts(UlClaim *claim)
-{
-	int64		sum = 0;
-
-	claim->used = 0;
-	for (int i = claim->nparts - 1; i >= 0; i--)
-	{
-		sum = add_saturated(sum, claim->parts[i].used);
-		claim->used = Max(claim->used, sum);
+		make_room(sum);
+		(void) ul_sum_add(sum, bucket_start, measures[sum->measure]);
 	}
 }
 
@@ -135,15 +82,11 @@ sum_parts(UlClaim *claim)
 static TimestampTz
 parts_left_at(const UlClaim *claim, int64 usage)
 {
-	int64		sum = 0;
+	int			part = ul_sum_part_above(&claim->sum, usage);
 
-	for (int i = claim->nparts - 1; i >= 0; i--)
-	{
-		sum = add_saturated(sum, claim->parts[i].used);
-		if (sum > usage)
-			return ul_sliding_leaves(&claim->limit->period, claim->parts[i].bucket_start);
-	}
-	return DT_NOEND;
+	if (part < 0)
+		return DT_NOEND;
+	return ul_sliding_leaves(&claim->limit->period, claim->sum.parts[part].bucket_start);
 }
 
 /* Calls "seen" for the transaction's own cells of a key. */
@@ -167,15 +110,14 @@ ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usag
 
 	for (int i = 0; i < count; i++)
 		if (claims[i].limit->kind != UL_KIND_CONCURRENCY)
-			from = Min(from, claims[i].window.start);
+			from = Min(from, claims[i].sum.start);
 	if (from == DT_NOEND)
 		return;
 	ul_gate_read(user_id, usage_type, from, add_usage, &state);
 	ul_xact_rows_read(user_id, usage_type, state.newest_bucket);
 	read_pending(user_id, usage_type, add_usage, &state);
 	for (int i = 0; i < count; i++)
-		if (claims[i].limit->period.alignment == UL_ALIGN_SLIDING)
-			sum_parts(&claims[i]);
+		ul_sum_parts(&claims[i].sum);
 }
 
 typedef struct SumState
@@ -192,7 +134,7 @@ add_to_sum(TimestampTz bucket_start, const char *event_subtype, const int64 *mea
 
 	if (bucket_start < state->from)
 		return;
-	state->sum = add_saturated(state->sum, measures[UL_MEASURE_AMOUNT]);
+	state->sum = ul_add_saturated(state->sum, measures[UL_MEASURE_AMOUNT]);
 	state->newest = Max(state->newest, bucket_start);
 }
 
@@ -223,13 +165,13 @@ ul_judge_claim(UlClaim *claim)
 {
 	claim->fits_at = DT_NOEND;
 	claim->exceeded = claim->value >= 0 &&
-		claim->requested > subtract_saturated(claim->value, claim->used);
+		claim->requested > ul_subtract_saturated(claim->value, claim->sum.used);
 	if (!claim->exceeded || claim->requested > claim->value)
 		return;
 	if (claim->limit->period.alignment == UL_ALIGN_SLIDING)
 		claim->fits_at = parts_left_at(claim, claim->value - claim->requested);
 	else
-		claim->fits_at = claim->window.end;
+		claim->fits_at = claim->sum.end;
 }
 
 bool
@@ -242,7 +184,7 @@ ul_claim_denies(const UlClaim *claim)
 bool
 ul_claim_admits(const UlClaim *claim)
 {
-	return claim->used < claim->value || !ul_claim_denies(claim);
+	return claim->sum.used < claim->value || !ul_claim_denies(claim);
 }
 
 const char *
@@ -263,7 +205,7 @@ TimestampTz
 ul_claim_resets_at(const UlClaim *claim)
 {
 	if (claim->limit->period.alignment != UL_ALIGN_SLIDING)
-		return claim->window.end;
+		return claim->sum.end;
 	return parts_left_at(claim, 0);
 }
 
@@ -272,7 +214,7 @@ ul_claim_remaining(const UlClaim *claim, int64 used)
 {
 	if (claim->value < 0)
 		return PG_INT64_MAX;
-	return Max(0, subtract_saturated(claim->value, used));
+	return Max(0, ul_subtract_saturated(claim->value, used));
 }
 
 /* Whether the first claim has less left; of two that have the same, the one of the lesser name. */
@@ -293,7 +235,7 @@ exceeds_more(const UlClaim *a, const UlClaim *b)
 {
 	if (a->fits_at != b->fits_at)
 		return a->fits_at > b->fits_at;
-	return is_tighter(a, a->used, b, b->used);
+	return is_tighter(a, a->sum.used, b, b->sum.used);
 }
 
 /* The claim named by an answer: see the type usage_decision. */
@@ -314,8 +256,8 @@ binding_claim(UlClaim *claims, int count, bool exceeded, bool denying)
 			continue;
 		}
 		if (binding == NULL ||
-			is_tighter(claim, add_saturated(claim->used, claim->requested),
-					   binding, add_saturated(binding->used, binding->requested)))
+			is_tighter(claim, ul_add_saturated(claim->sum.used, claim->requested),
+					   binding, ul_add_saturated(binding->sum.used, binding->requested)))
 			binding = claim;
 	}
 	return binding;
@@ -333,16 +275,14 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 	decision->limit = claim->value;
 	if (consumed && claim->consumes != 0)
 	{
-		if (limit->period.alignment == UL_ALIGN_SLIDING)
-		{
-			add_part(claim, ul_bucket_floor(&limit->period, limit->zone, now), claim->consumes);
-			sum_parts(claim);
-		}
-		else
-			claim->used = add_saturated(claim->used, claim->consumes);
+		TimestampTz at = ul_limit_bucket_floor(limit, claim->user, now);
+
+		make_room(&claim->sum);
+		(void) ul_sum_add(&claim->sum, Max(at, claim->sum.start), claim->consumes);
+		ul_sum_parts(&claim->sum);
 	}
-	decision->current = claim->used;
-	decision->remaining = ul_claim_remaining(claim, claim->used);
+	decision->current = claim->sum.used;
+	decision->remaining = ul_claim_remaining(claim, claim->sum.used);
 	decision->reset_at = ul_claim_resets_at(claim);
 }
 
@@ -397,7 +337,7 @@ ul_bucket_start(const UlType *type, const UlUser *user, const char *usage_type,
 		const UlLimit *limit = type->limits[i];
 
 		if (limit->kind != UL_KIND_CONCURRENCY)
-			start = Max(start, ul_bucket_floor(&limit->period, ul_limit_zone(limit, user), at));
+			start = Max(start, ul_limit_bucket_floor(limit, user, at));
 	}
 	return start;
 }

@@ -11,13 +11,7 @@
 
 #include "decision.h"
 #include "limits.h"
-
-/* Usage of one sub-bucket of a sliding window */
-typedef struct UlPart
-{
-	TimestampTz bucket_start;
-	int64		used;
-} UlPart;
+#include "sums.h"
 
 /* One limit, for one user, at one instant */
 typedef struct UlClaim
@@ -26,12 +20,10 @@ typedef struct UlClaim
 	const UlLimit *limit;
 	int64		value;			/* -1: unlimited */
 	UlSource	source;
-	UlWindow	window;			/* not before the last reset */
 	int64		requested;		/* in the limit's measure */
 	int64		consumes;		/* of that, what is recorded when admitted */
-	int64		used;			/* committed, and pending in this transaction */
-	int			nparts;			/* of a sliding window, oldest first */
-	UlPart	   *parts;
+	UlSum		sum;			/* of usage, committed and pending; its window
+								 * does not start before the last reset */
 
 	/* ul_judge_claim: */
 	bool		exceeded;		/* the request does not fit */

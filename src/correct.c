@@ -83,7 +83,7 @@ check_not_below_zero(const UlRequest *request, TimestampTz bucket_start, int64 t
 			!ul_limit_counts(claim->limit, request->event_subtype))
 			continue;
 		limited = true;
-		if (bucket_start >= claim->window.start && claim->used < taken)
+		if (bucket_start >= claim->sum.start && claim->sum.used < taken)
 			below = true;
 	}
 	if (!limited)
