@@ -67,7 +67,8 @@ ul_claim_tests(UlClaim *claims, int count, UlTest *tests)
 			continue;
 		tests[ntests].sum = &claim->sum;
 		tests[ntests].requested = claim->requested;
-		tests[ntests].value = ul_claim_denies(claim) ? claim->value : PG_INT64_MAX;
+		tests[ntests].value = claim->value;
+		tests[ntests].denies = ul_claim_denies(claim);
 		ntests++;
 	}
 	return ntests;
@@ -89,7 +90,7 @@ ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from, Ul
 			   TimestampTz now)
 {
 	UlSum		sum = {.measure = UL_MEASURE_AMOUNT,.start = from,.end = DT_NOEND};
-	UlTest		test = {.sum = &sum,.value = PG_INT64_MAX};
+	UlTest		test = {.sum = &sum};
 
 	ul_xact_read(user_id, usage_type, ask, &test, 1, now);
 	return sum.used;

@@ -71,7 +71,7 @@ tests_of_taking(const UlRequest *request, TimestampTz bucket_start, int64 taken,
 	const UlUser *user = ul_find_user(request->user_id);
 	UlClaim    *claims;
 	int			count = ul_claims_of_type(type, user, now, &claims);
-	UlTest	   *tests = palloc(sizeof(UlTest) * (count + 1));
+	UlTest	   *tests = palloc0(sizeof(UlTest) * (count + 1));
 	bool		limited = false;
 
 	*ntests = 0;
@@ -96,10 +96,7 @@ tests_of_taking(const UlRequest *request, TimestampTz bucket_start, int64 taken,
 		tests[(*ntests)++].sum = lifetime;
 	}
 	for (int i = 0; i < *ntests; i++)
-	{
 		tests[i].requested = taken;
-		tests[i].value = PG_INT64_MAX;
-	}
 	return tests;
 }
 
@@ -128,6 +125,9 @@ take_back(const UlRequest *request, const TimestampTz *bucket_start, UlUse *use,
 	int			ntests;
 	UlOutcome	outcome;
 
+	/* a setter computes from the level, and must not take away what we do */
+	if (ul_shared_gate())
+		ul_gate_lock_taker(key->hash);
 	do
 	{
 		*now = ul_now();

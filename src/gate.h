@@ -38,10 +38,11 @@ extern void ul_gate_unlock(uint64 hash);
 extern void ul_gate_wait(uint64 hash);
 
 /*
- * Keeps a key's setters (of a level, a reset, a refund) one after the other, to
- * the end of the transaction.
+ * Keeps a key's setters (of a level, a reset, a refund) one after the other, and
+ * who takes something back out of their way, to the end of the transaction.
  */
 extern void ul_gate_lock_setter(uint64 hash);
+extern void ul_gate_lock_taker(uint64 hash);
 
 /*
  * Says, until the prepared transaction ends, that a key has uses which are
@@ -79,7 +80,8 @@ typedef struct UlTest
 {
 	UlSum	   *sum;
 	int64		requested;
-	int64		value;			/* PG_INT64_MAX: whatever it is */
+	int64		value;
+	bool		denies;			/* false: the answer is yes in any case */
 } UlTest;
 
 /* Called with each committed counter row's bucket, subtype ("" for none), amounts. */

@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "utils/snapmgr.h"
 
+#include "gate_entry.h"
 #include "gate_load.h"
 #include "scan.h"
 #include "schema.h"

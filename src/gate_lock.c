@@ -109,6 +109,14 @@ ul_gate_lock_setter(uint64 hash)
 }
 
 void
+ul_gate_lock_taker(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_SETTER);
+
+	(void) LockAcquire(&tag, ShareLock, false, false);
+}
+
+void
 ul_gate_hold_prepared(uint64 hash)
 {
 	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_PREPARED);
