@@ -11,7 +11,7 @@ DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
 REGRESS = setup limits_config tiers overrides track check consume enforce \
-	measures windows sliding corrections bigint errors transactions idempotency \
+	measures windows anniversary sliding corrections bigint errors transactions idempotency \
 	status privileges search_path maintain comments \
 	anew stat_summary stat_stats stat_explain stat_users stat_top_users stat_trends \
 	stat_funnel stat_error_rates stat_distribution stat_anomalies stat_errors \

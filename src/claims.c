@@ -34,7 +34,7 @@ ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, Timestam
 	claim->user = user;
 	claim->limit = limit;
 	claim->value = ul_limit_value(limit, user, now, &claim->source);
-	window = ul_window_at(&limit->period, ul_limit_zone(limit, user), now);
+	window = ul_limit_window(limit, user, now);
 	claim->sum.measure = limit->measure;
 	claim->sum.event_subtype = limit->event_subtype;
 	if (limit->period.alignment == UL_ALIGN_SLIDING)
@@ -246,7 +246,7 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 	decision->limit = claim->value;
 	if (consumed && claim->consumes != 0)
 	{
-		TimestampTz at = ul_bucket_floor(&limit->period, limit->zone, now);
+		TimestampTz at = ul_limit_bucket_floor(limit, claim->user, now);
 
 		ul_sum_make_room(&claim->sum, 1);
 		(void) ul_sum_add(&claim->sum, Max(at, claim->sum.start), claim->consumes);
@@ -308,7 +308,7 @@ ul_bucket_start(const UlType *type, const UlUser *user, const char *usage_type,
 		const UlLimit *limit = type->limits[i];
 
 		if (limit->kind != UL_KIND_CONCURRENCY)
-			start = Max(start, ul_bucket_floor(&limit->period, ul_limit_zone(limit, user), at));
+			start = Max(start, ul_limit_bucket_floor(limit, user, at));
 	}
 	return start;
 }
