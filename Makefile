@@ -23,6 +23,11 @@ ISOLATION = race_last_unit race_two_limits race_rollback race_savepoint \
 	race_config_change race_repeatable_read race_serializable race_prepared \
 	race_opposite_order race_idempotency race_track_never_waits race_corrections \
 	race_maintain race_check_never_waits
+# With the library preloaded, where a prepared transaction makes nobody wait.
+ISOLATION_SHARED = race_last_unit race_two_limits race_rollback race_savepoint \
+	race_config_change race_repeatable_read race_serializable race_shared_prepared \
+	race_opposite_order race_idempotency race_track_never_waits race_corrections \
+	race_maintain race_check_never_waits
 ISOLATION_OPTS = --inputdir=test --outputdir=. --temp-instance=./tmp_check_iso --temp-config=$(TEMP_CONFIG)
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl
