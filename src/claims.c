@@ -14,6 +14,7 @@
 #include "claims.h"
 #include "gate.h"
 #include "guc.h"
+#include "rate.h"
 #include "xact.h"
 
 /* Reading a key's rows into claims */
@@ -47,6 +48,30 @@ ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, Timestam
 	claim->sum.sliding = limit->period.alignment == UL_ALIGN_SLIDING;
 	claim->sum.start = Max(window.start, reset);
 	claim->sum.end = window.end;
+	claim->at = Max(now, reset);
+	ul_gcra_init(&claim->rate_state);
+	if (limit->kind == UL_KIND_RATE && claim->value > 0)
+	{
+		claim->rate.units = claim->value;
+		claim->rate.period = limit->rate_period;
+		if (limit->burst > 0)
+			claim->value = limit->burst;
+		claim->value = Min(claim->value, ul_gcra_max_units(&claim->rate, claim->at));
+	}
+}
+
+/* Whether the claim's usage is the sum of rows in usage_counters. */
+static bool
+is_sum(const UlClaim *claim)
+{
+	return claim->limit->kind != UL_KIND_CONCURRENCY && claim->limit->kind != UL_KIND_RATE;
+}
+
+/* Whether its windows move with time, so that usage leaves bit by bit. */
+static bool
+leaves_gradually(const UlLimit *limit)
+{
+	return limit->period.alignment == UL_ALIGN_SLIDING || limit->kind == UL_KIND_RATE;
 }
 
 /* Makes room for one more part; the array grows by doubling. */
@@ -70,20 +95,23 @@ add_usage(TimestampTz bucket_start, const char *event_subtype, const int64 *meas
 	{
 		UlSum	   *sum = &state->claims[i].sum;
 
-		if (state->claims[i].limit->kind == UL_KIND_CONCURRENCY ||
-			!ul_sum_counts(sum, event_subtype))
+		if (!is_sum(&state->claims[i]) || !ul_sum_counts(sum, event_subtype))
 			continue;
 		make_room(sum);
 		(void) ul_sum_add(sum, bucket_start, measures[sum->measure]);
 	}
 }
 
-/* When no more than some usage will be left in a sliding window, or DT_NOEND. */
+/* When no more than some usage will be left of what leaves gradually, or DT_NOEND. */
 static TimestampTz
-parts_left_at(const UlClaim *claim, int64 usage)
+falls_to(const UlClaim *claim, int64 usage)
 {
-	int			part = ul_sum_part_above(&claim->sum, usage);
+	int			part;
 
+	if (claim->limit->kind == UL_KIND_RATE)
+		return claim->sum.used > usage ?
+			ul_gcra_falls_to(&claim->rate_state, usage) : DT_NOEND;
+	part = ul_sum_part_above(&claim->sum, usage);
 	if (part < 0)
 		return DT_NOEND;
 	return ul_sliding_leaves(&claim->limit->period, claim->sum.parts[part].bucket_start);
@@ -102,6 +130,17 @@ read_pending(const char *user_id, const char *usage_type, UlCounterSeen seen, vo
 			seen(cell->bucket_start, cell->event_subtype, frame->amounts.measure, arg);
 }
 
+static void
+read_rate(UlClaim *claim)
+{
+	ul_rate_read(claim->user->user_id, claim->limit->limit_type, &claim->rate_state);
+	if (claim->rate_state.written_at < claim->sum.start)
+		ul_gcra_init(&claim->rate_state);
+	if (claim->rate.units > 0)
+		ul_gcra_apply(&claim->rate_state, &claim->rate);
+	claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+}
+
 void
 ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type)
 {
@@ -109,8 +148,10 @@ ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usag
 	TimestampTz from = DT_NOEND;
 
 	for (int i = 0; i < count; i++)
-		if (claims[i].limit->kind != UL_KIND_CONCURRENCY)
+		if (is_sum(&claims[i]))
 			from = Min(from, claims[i].sum.start);
+		else if (claims[i].limit->kind == UL_KIND_RATE)
+			read_rate(&claims[i]);
 	if (from == DT_NOEND)
 		return;
 	ul_gate_read(user_id, usage_type, from, add_usage, &state);
@@ -168,8 +209,8 @@ ul_judge_claim(UlClaim *claim)
 		claim->requested > ul_subtract_saturated(claim->value, claim->sum.used);
 	if (!claim->exceeded || claim->requested > claim->value)
 		return;
-	if (claim->limit->period.alignment == UL_ALIGN_SLIDING)
-		claim->fits_at = parts_left_at(claim, claim->value - claim->requested);
+	if (leaves_gradually(claim->limit))
+		claim->fits_at = falls_to(claim, claim->value - claim->requested);
 	else
 		claim->fits_at = claim->sum.end;
 }
@@ -204,9 +245,38 @@ ul_claim_reason(const UlClaim *claim)
 TimestampTz
 ul_claim_resets_at(const UlClaim *claim)
 {
-	if (claim->limit->period.alignment != UL_ALIGN_SLIDING)
+	if (!leaves_gradually(claim->limit))
 		return claim->sum.end;
-	return parts_left_at(claim, 0);
+	return falls_to(claim, 0);
+}
+
+bool
+ul_claim_uses_rate(const UlClaim *claim)
+{
+	return claim->rate.units > 0 && claim->consumes != 0;
+}
+
+static void
+use_rate(UlClaim *claim)
+{
+	if (!ul_claim_uses_rate(claim) || claim->rate_used)
+		return;
+	ul_gcra_use(&claim->rate_state, &claim->rate, claim->at, claim->consumes);
+	claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	claim->rate_used = true;
+}
+
+void
+ul_store_rates(UlClaim *claims, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (!ul_claim_uses_rate(&claims[i]))
+			continue;
+		use_rate(&claims[i]);
+		ul_rate_store(claims[i].user->user_id, claims[i].limit->limit_type,
+					  &claims[i].rate_state);
+	}
 }
 
 int64
@@ -273,7 +343,9 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 	decision->title = limit->description;
 	decision->requested = claim->requested;
 	decision->limit = claim->value;
-	if (consumed && claim->consumes != 0)
+	if (consumed && limit->kind == UL_KIND_RATE)
+		use_rate(claim);
+	else if (consumed && claim->consumes != 0)
 	{
 		TimestampTz at = ul_limit_bucket_floor(limit, claim->user, now);
 
@@ -311,7 +383,7 @@ ul_decide(UlClaim *claims, int count, TimestampTz now, UlDecision *decision)
 		describe(denying, false, now, decision);
 		decision->allowed = false;
 		decision->reason = ul_claim_reason(denying);
-		if (denying->limit->period.alignment == UL_ALIGN_SLIDING)
+		if (leaves_gradually(denying->limit))
 			decision->reset_at = denying->fits_at;
 		if (denying->fits_at != DT_NOEND)
 			decision->retry_after =
@@ -336,7 +408,7 @@ ul_bucket_start(const UlType *type, const UlUser *user, const char *usage_type,
 	{
 		const UlLimit *limit = type->limits[i];
 
-		if (limit->kind != UL_KIND_CONCURRENCY)
+		if (limit->kind != UL_KIND_CONCURRENCY && limit->kind != UL_KIND_RATE)
 			start = Max(start, ul_limit_bucket_floor(limit, user, at));
 	}
 	return start;

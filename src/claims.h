@@ -10,6 +10,7 @@
 #define UL_CLAIMS_H
 
 #include "decision.h"
+#include "gcra.h"
 #include "limits.h"
 #include "sums.h"
 
@@ -18,12 +19,17 @@ typedef struct UlClaim
 {
 	const UlUser *user;
 	const UlLimit *limit;
-	int64		value;			/* -1: unlimited */
+	int64		value;			/* -1: unlimited; of a rate: its capacity */
 	UlSource	source;
 	int64		requested;		/* in the limit's measure */
 	int64		consumes;		/* of that, what is recorded when admitted */
 	UlSum		sum;			/* of usage, committed and pending; its window
 								 * does not start before the last reset */
+	TimestampTz at;				/* now, and not before the last reset */
+	UlRate		rate;			/* of a rate that is above 0 */
+	UlRateState rate_state;		/* of a rate; with rate_used, after the
+								 * request */
+	bool		rate_used;
 
 	/* ul_judge_claim: */
 	bool		exceeded;		/* the request does not fit */
@@ -53,6 +59,12 @@ extern const char *ul_claim_reason(const UlClaim *claim);
 
 /* Decides whether a request fits, and when it would. */
 extern void ul_judge_claim(UlClaim *claim);
+
+/* Whether the request, if admitted, changes the state of a rate. */
+extern bool ul_claim_uses_rate(const UlClaim *claim);
+
+/* Stores the states of the claims' rates, after a request was admitted. */
+extern void ul_store_rates(UlClaim *claims, int count);
 
 /* Whether the claim can deny: a hard limit that is not unlimited. */
 extern bool ul_claim_denies(const UlClaim *claim);

@@ -260,7 +260,8 @@ claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int co
 }
 
 /*
- * Locks the groups that a limit can deny, in the order of their hashes so that
+ * Locks the groups that a limit can deny, or that have a rate, whose state is
+ * computed from the one before, in the order of their hashes so that
  * calls do not deadlock one another; true if it had to wait.
  */
 static bool
@@ -270,11 +271,15 @@ lock_groups(UlGroup *groups, int ngroups, const UlClaim *claims)
 
 	for (int i = 0; i < ngroups; i++)
 	{
-		bool		denies = false;
+		bool		needed = false;
 
 		for (int j = 0; j < groups[i].nclaims; j++)
-			denies = denies || ul_claim_denies(&claims[groups[i].first_claim + j]);
-		if (denies && groups[i].asks && ul_xact_lock(groups[i].key))
+		{
+			const UlClaim *claim = &claims[groups[i].first_claim + j];
+
+			needed = needed || ul_claim_denies(claim) || ul_claim_uses_rate(claim);
+		}
+		if (needed && groups[i].asks && ul_xact_lock(groups[i].key))
 			waited = true;
 	}
 	return waited;
@@ -360,6 +365,7 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 	if (dry_run || !decision->allowed)
 		return;
 
+	ul_store_rates(claims, nclaims);
 	for (int i = 0; i < count; i++)
 		if (requests[i].amount != 0)
 			decision->event_id = ul_record(&requests[i], "use", now);
