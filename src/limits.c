@@ -312,6 +312,8 @@ link_config(UlConfig *into)
 			type->relaxed = true;
 		if (limit->kind == UL_KIND_GAUGE)
 			type->has_gauge = true;
+		if (limit->kind == UL_KIND_RATE)
+			type->has_rate = true;
 
 		while (next_override < into->noverrides &&
 			   strcmp(into->overrides[next_override].limit_type, limit->limit_type) < 0)

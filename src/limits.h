@@ -80,6 +80,7 @@ typedef struct UlType
 	bool		relaxed;
 	bool		has_gauge;
 	bool		has_concurrency;
+	bool		has_rate;
 	int			nlimits;
 	UlLimit   **limits;
 } UlType;
