@@ -102,15 +102,22 @@ ul_claim_tests(UlClaim *claims, int count, UlTest *tests)
 	return ntests;
 }
 
-static void
-read_rate(UlClaim *claim)
+void
+ul_read_rates(UlClaim *claims, int count)
 {
-	ul_rate_read(claim->user->user_id, claim->limit->limit_type, &claim->rate_state);
-	if (claim->rate_state.written_at < claim->sum.start)
-		ul_gcra_init(&claim->rate_state);
-	if (claim->rate.units > 0)
-		ul_gcra_apply(&claim->rate_state, &claim->rate);
-	claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	for (int i = 0; i < count; i++)
+	{
+		UlClaim    *claim = &claims[i];
+
+		if (claim->limit->kind != UL_KIND_RATE)
+			continue;
+		ul_rate_read(claim->user->user_id, claim->limit->limit_type, &claim->rate_state);
+		if (claim->rate_state.written_at < claim->sum.start)
+			ul_gcra_init(&claim->rate_state);
+		if (claim->rate.units > 0)
+			ul_gcra_apply(&claim->rate_state, &claim->rate);
+		claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	}
 }
 
 void
@@ -122,9 +129,7 @@ ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usag
 
 	ul_xact_read(user_id, usage_type, UL_ASK_READ, tests, ntests, now);
 	pfree(tests);
-	for (int i = 0; i < count; i++)
-		if (claims[i].limit->kind == UL_KIND_RATE)
-			read_rate(&claims[i]);
+	ul_read_rates(claims, count);
 }
 
 int64

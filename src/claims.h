@@ -56,6 +56,9 @@ extern int	ul_claim_tests(UlClaim *claims, int count, UlTest *tests);
 extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
 						   TimestampTz now);
 
+/* Reads the claims that are of rates, which ul_read_claims does too. */
+extern void ul_read_rates(UlClaim *claims, int count);
+
 /*
  * What a user has used of a type, all subtypes, in buckets from an instant on;
  * of others' reservations it counts those that "ask" says.

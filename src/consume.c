@@ -349,6 +349,7 @@ reserve_groups(UlGroup *groups, int ngroups, UlClaim *claims, const UlRequest *r
 			ul_read_claims(first, group->nclaims, requests[0].user_id, group->usage_type, now);
 			continue;
 		}
+		ul_read_rates(first, group->nclaims);
 		tests = palloc(sizeof(UlTest) * group->nclaims);
 		ntests = ul_claim_tests(first, group->nclaims, tests);
 		make_uses(group, requests, count, now);
