@@ -12,6 +12,7 @@
 
 #include "access/genam.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
@@ -91,6 +92,17 @@ ul_has_schema_usage(Oid namespace, Oid role)
 	return object_aclcheck(NamespaceRelationId, namespace, role, ACL_USAGE) == ACLCHECK_OK;
 #else
 	return pg_namespace_aclcheck(namespace, role, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+/* Whether a role owns a relation, or is a member of the role that does. */
+static inline bool
+ul_owns_relation(Oid relid, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, role);
+#else
+	return pg_class_ownercheck(relid, role);
 #endif
 }
 

@@ -71,6 +71,9 @@ extern UlKey *ul_xact_key(const char *user_id, const char *usage_type);
 /* The same, or NULL if the transaction has not touched the key. */
 extern UlKey *ul_xact_find_key(const char *user_id, const char *usage_type);
 
+/* The first of the keys that the transaction has touched, or NULL. */
+extern UlKey *ul_xact_keys(void);
+
 /*
  * Notes the newest bucket that has a row, DT_NOBEGIN for none: what is written
  * to a newer one is most likely a new row.
