@@ -183,6 +183,11 @@ check_type(const char *usage_type)
 {
 	const UlType *type = ul_type_for_use(usage_type);
 
+	if (type != NULL && type->relaxed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("limits of usage type \"%s\" are relaxed", usage_type),
+				 errdetail("What follows rows must commit and roll back with them.")));
 	for (int i = 0; type != NULL && i < type->nlimits; i++)
 		if (type->limits[i]->kind != UL_KIND_GAUGE)
 			ereport(ERROR,

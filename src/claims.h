@@ -12,6 +12,7 @@
 #include "decision.h"
 #include "limits.h"
 #include "sums.h"
+#include "xact.h"
 
 /* One limit, for one user, at one instant */
 typedef struct UlClaim
@@ -36,14 +37,22 @@ extern bool ul_limit_counts(const UlLimit *limit, const char *event_subtype);
 /* Fills the claim for a limit: value and window, nothing used or requested. */
 extern void ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, TimestampTz now);
 
-/*
- * Sums what the claims' limits count: committed rows and this transaction's
- * own.  All claims are of one user and usage type.
- */
-extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type);
+/* The tests of the claims that are of sums; their number. */
+extern int	ul_claim_tests(UlClaim *claims, int count, UlTest *tests);
 
-/* What a user has used of a type, all subtypes, in buckets from an instant on. */
-extern int64 ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from);
+/*
+ * Sums what the claims' limits count: committed, reserved by others, and this
+ * transaction's own.  All claims are of one user and usage type.
+ */
+extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+						   TimestampTz now);
+
+/*
+ * What a user has used of a type, all subtypes, in buckets from an instant on;
+ * of others' reservations it counts those that "ask" says.
+ */
+extern int64 ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from,
+							UlAsk ask, TimestampTz now);
 
 /* The start of the key's newest bucket at or after an instant, or DT_NOBEGIN. */
 extern TimestampTz ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from);

@@ -14,9 +14,17 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
+
+/* Before 16 it has declarations that are no prototypes. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#include "nodes/nodeFuncs.h"
+#pragma GCC diagnostic pop
 
 #if PG_VERSION_NUM < 150000
 #error "usage_limits needs PostgreSQL 15 or later"
@@ -104,6 +112,20 @@ ul_owns_relation(Oid relid, Oid role)
 #else
 	return pg_class_ownercheck(relid, role);
 #endif
+}
+
+/* This process's place among all that use shared memory, from 0, or -1. */
+static inline int
+ul_backend_index(void)
+{
+	return MyProc == NULL ? -1 : MyProc->pgprocno;
+}
+
+/* Places that there are: known once MaxBackends is. */
+static inline int
+ul_backend_count(void)
+{
+	return MaxBackends + NUM_AUXILIARY_PROCS;
 }
 
 /* Memory for the "extra" of a setting's check hook: malloc before 16. */

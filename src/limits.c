@@ -58,7 +58,7 @@ const char *const ul_source_names[] = {"config", "setting", "tier_override", "us
 const char *const ul_tier_names[UL_NTIERS] = {"free", "pro", "team", "enterprise"};
 
 static const char *const enforcement_names[] = {"hard", "soft", "shadow"};
-static const char *const alignment_names[] = {"none", "calendar", "sliding"};
+static const char *const alignment_names[] = {"none", "calendar", "sliding", "anniversary"};
 static const char *const suffixes[] = {
 	"_minutely", "_hourly", "_daily", "_weekly", "_monthly", "_yearly", "_total"
 };
@@ -370,6 +370,7 @@ read_subscription(TupleTableSlot *slot, void *arg)
 {
 	UlUser	   *user = arg;
 	char	   *zone = ul_slot_text(slot, Anum_subscription_time_zone);
+	TimestampTz anchor_at = ul_slot_time(slot, Anum_subscription_anchor_at, DT_NOBEGIN);
 
 	user->tier = ul_slot_text(slot, Anum_subscription_tier);
 	user->status = ul_slot_text(slot, Anum_subscription_status);
@@ -377,6 +378,9 @@ read_subscription(TupleTableSlot *slot, void *arg)
 	user->started_at = ul_slot_time(slot, Anum_subscription_started_at, DT_NOBEGIN);
 	user->expires_at = ul_slot_time(slot, Anum_subscription_expires_at, DT_NOEND);
 	user->zone = zone == NULL ? NULL : pg_tzset(zone);
+	if (TIMESTAMP_NOT_FINITE(anchor_at))
+		anchor_at = user->started_at;
+	user->anchor_at = TIMESTAMP_NOT_FINITE(anchor_at) ? DT_NOBEGIN : anchor_at;
 	return true;
 }
 
@@ -470,6 +474,7 @@ ul_find_user(const char *user_id)
 	memset(&read, 0, sizeof(read));
 	previous = MemoryContextSwitchTo(users->context);
 	read.user_id = pstrdup(user_id);
+	read.anchor_at = DT_NOBEGIN;
 	snapshot = ul_latest_snapshot(false);
 	ul_key_text(&key, 1, user_id);
 	ul_scan(UL_USER_SUBSCRIPTIONS, UL_USER_SUBSCRIPTIONS_USER_ID_KEY, 1, &key,
@@ -666,10 +671,23 @@ ul_limit_value(const UlLimit *limit, const UlUser *user, TimestampTz at, UlSourc
 	return limit->tier_value[UL_TIER_FREE];
 }
 
-pg_tz *
-ul_limit_zone(const UlLimit *limit, const UlUser *user)
+/* The user's zone goes before the limit's. */
+static pg_tz *
+limit_zone(const UlLimit *limit, const UlUser *user)
 {
 	return user->zone != NULL ? user->zone : limit->zone;
+}
+
+UlWindow
+ul_limit_window(const UlLimit *limit, const UlUser *user, TimestampTz at)
+{
+	return ul_window_at(&limit->period, limit_zone(limit, user), user->anchor_at, at);
+}
+
+TimestampTz
+ul_limit_bucket_floor(const UlLimit *limit, const UlUser *user, TimestampTz at)
+{
+	return ul_bucket_floor(&limit->period, limit_zone(limit, user), user->anchor_at, at);
 }
 
 TimestampTz

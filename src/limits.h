@@ -103,6 +103,7 @@ typedef struct UlUser
 	TimestampTz status_since;
 	TimestampTz started_at;
 	TimestampTz expires_at;
+	TimestampTz anchor_at;		/* of anniversary windows; DT_NOBEGIN: none */
 	pg_tz	   *zone;			/* NULL: the limit's */
 	int			noverrides;
 	UlOverride *overrides;		/* the one that counts first, first */
@@ -172,8 +173,12 @@ extern const char *ul_effective_tier(const UlUser *user, TimestampTz at);
 extern int64 ul_limit_value(const UlLimit *limit, const UlUser *user, TimestampTz at,
 							UlSource *source);
 
-/* The zone of a limit's calendar windows for a user. */
-extern pg_tz *ul_limit_zone(const UlLimit *limit, const UlUser *user);
+/*
+ * The window of a limit that counts for a user at an instant, as ul_window_at,
+ * and where a bucket that is written then must not start before.
+ */
+extern UlWindow ul_limit_window(const UlLimit *limit, const UlUser *user, TimestampTz at);
+extern TimestampTz ul_limit_bucket_floor(const UlLimit *limit, const UlUser *user, TimestampTz at);
 
 /* The latest reset of a user's type that lies at or before an instant, or DT_NOBEGIN. */
 extern TimestampTz ul_last_reset(const UlUser *user, const char *usage_type, TimestampTz at);

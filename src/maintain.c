@@ -21,6 +21,7 @@
 #include "maintain.h"
 #include "schema.h"
 #include "store.h"
+#include "xact.h"
 
 #define MONTHS_AHEAD	12
 #define MONTHS_AT_ONCE	60
@@ -253,12 +254,13 @@ fold_slots(UlMaintenance *done)
 		UlArgs		args = {0};
 		bool		isnull;
 
-		if (!ul_gate_try_lock(ul_gate_hash(linitial(key), lsecond(key))) ||
-			!ul_gate_try_fold(ul_gate_hash(linitial(key), lsecond(key))))
+		if (!ul_xact_begin_fold(linitial(key), lsecond(key)))
 			continue;
 		ul_arg_text(&args, linitial(key));
 		ul_arg_text(&args, lsecond(key));
+		ul_xact_set_folding(true);
 		done->rows_folded += DatumGetInt64(ul_execute_value(UL_FOLD_SLOTS, &args, &isnull));
+		ul_xact_set_folding(false);
 	}
 }
 

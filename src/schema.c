@@ -17,11 +17,14 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
 #include "utils/syscache.h"
 
 #include "schema.h"
@@ -106,6 +109,23 @@ ul_relation_owner(Oid relid)
 	return owner;
 }
 
+/* Whether our triggers on usage_counters fire whatever session_replication_role is. */
+static bool
+counters_watched(Oid relid)
+{
+	Relation	relation = table_open(relid, AccessShareLock);
+	TriggerDesc *triggers = relation->trigdesc;
+	int			always = 0;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if ((strcmp(triggers->triggers[i].tgname, "counted") == 0 ||
+			 strcmp(triggers->triggers[i].tgname, "truncated") == 0) &&
+			triggers->triggers[i].tgenabled == TRIGGER_FIRES_ALWAYS)
+			always++;
+	table_close(relation, AccessShareLock);
+	return always == 2;
+}
+
 static void
 read_schema(void)
 {
@@ -137,6 +157,8 @@ read_schema(void)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("type \"usage_decision\" of extension \"usage_limits\" does not exist")));
 	schema.owner = ul_relation_owner(schema.oid[UL_USAGE_COUNTERS]);
+
+	schema.counters_watched = counters_watched(schema.oid[UL_USAGE_COUNTERS]);
 
 	name = get_namespace_name(schema.namespace);
 	if (name == NULL)

@@ -36,6 +36,8 @@ typedef struct UlSchema
 	Oid			namespace;
 	Oid			owner;			/* of usage_counters: whom our SQL runs as */
 	Oid			decision_type;	/* usage_decision */
+	bool		counters_watched;	/* our trigger on usage_counters always
+									 * fires */
 	char	   *quoted_name;	/* the namespace, quoted where needed */
 	Oid			oid[UL_NTABLES];
 } UlSchema;

@@ -181,15 +181,13 @@ complete_window(Row *row, const char *limit_type)
 		aligned = UL_ALIGN_NONE;
 	else if (strcmp(alignment, "calendar") == 0)
 		aligned = UL_ALIGN_CALENDAR;
+	else if (strcmp(alignment, "anniversary") == 0)
+		aligned = UL_ALIGN_ANNIVERSARY;
 	else if (strcmp(alignment, "sliding") == 0)
 		aligned = UL_ALIGN_SLIDING;
 	else
 	{
-		if (strcmp(alignment, "anniversary") == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("anniversary windows are not supported")));
-		refuse_value("alignment", alignment, limit_type, "calendar, sliding, none");
+		refuse_value("alignment", alignment, limit_type, "calendar, anniversary, sliding, none");
 		return;					/* not reached */
 	}
 	problem = ul_period_init(&unused, aligned, period);
@@ -199,7 +197,7 @@ complete_window(Row *row, const char *limit_type)
 				 errmsg("period of limit \"%s\" is not valid", limit_type),
 				 errdetail_internal("%s", problem),
 				 aligned == UL_ALIGN_CALENDAR ?
-				 errhint("Windows of any length can have alignment sliding.") : 0));
+				 errhint("Windows of other lengths can have alignment anniversary or sliding.") : 0));
 }
 
 /* What is not said is derived from the name, and the whole must make sense. */

@@ -104,7 +104,7 @@ FROM unnest(ARRAY[
 	'measure=''bytes''', 'measure=NULL',
 	'kind=''level''', 'kind=''rate''', 'kind=''gauge''', 'kind=''gauge''; alignment=''calendar''',
 	'kind=''concurrency''; period=''1 day''',
-	'alignment=''moving''', 'alignment=''anniversary''', 'alignment=''none''; period=''1 day''',
+	'alignment=''moving''', 'alignment=''anniversary''; period=''1 month 1 day''', 'alignment=''none''; period=''1 day''',
 	'period=''2 days''', 'period=''1 month 1 day''', 'period=''0''', 'period=''-1 day''; alignment=''sliding''',
 	'period=''-1 month''; alignment=''sliding''', 'period=''-01:00''; alignment=''sliding''',
 	'period=''5.999 seconds''; alignment=''sliding''', 'period=''6 seconds''; alignment=''sliding''',

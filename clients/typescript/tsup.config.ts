@@ -1,0 +1,15 @@
+import { defineConfig, type Options } from "tsup";
+
+const common: Options = {
+	format: ["esm", "cjs"],
+	dts: true,
+	sourcemap: true,
+	target: "es2022",
+};
+
+export default defineConfig([
+	{
+		...common,
+		entry: ["src/index.ts", "src/drizzle/index.ts"],
+	},
+]);
