@@ -177,7 +177,10 @@ open_own_table(Oid relid, LOCKMODE lockmode)
 	return rel;
 }
 
-/* Only levels can follow rows: what happened is not undone by a DELETE. */
+/*
+ * Only levels can follow rows: what happened is not undone by a DELETE.  A rate
+ * only looks at increases.
+ */
 static void
 check_type(const char *usage_type)
 {
@@ -189,7 +192,7 @@ check_type(const char *usage_type)
 				 errmsg("limits of usage type \"%s\" are relaxed", usage_type),
 				 errdetail("What follows rows must commit and roll back with them.")));
 	for (int i = 0; type != NULL && i < type->nlimits; i++)
-		if (type->limits[i]->kind != UL_KIND_GAUGE)
+		if (type->limits[i]->kind != UL_KIND_GAUGE && type->limits[i]->kind != UL_KIND_RATE)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("usage type \"%s\" is not a gauge alone", usage_type),

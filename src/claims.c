@@ -14,8 +14,15 @@
 #include "claims.h"
 #include "gate.h"
 #include "guc.h"
+#include "rate.h"
 #include "scan.h"
 #include "xact.h"
+
+bool
+ul_limit_sums(const UlLimit *limit)
+{
+	return limit->kind == UL_KIND_COUNTER || limit->kind == UL_KIND_GAUGE;
+}
 
 bool
 ul_limit_counts(const UlLimit *limit, const char *event_subtype)
@@ -41,14 +48,35 @@ ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, Timestam
 		claim->sum.sub_bucket = limit->period.sub_bucket;
 	claim->sum.start = Max(window.start, reset);
 	claim->sum.end = window.end;
+	claim->at = Max(now, reset);
+	ul_gcra_init(&claim->rate_state);
+	if (limit->kind == UL_KIND_RATE && claim->value > 0)
+	{
+		claim->rate.units = claim->value;
+		claim->rate.period = limit->rate_period;
+		if (limit->burst > 0)
+			claim->value = limit->burst;
+		claim->value = Min(claim->value, ul_gcra_max_units(&claim->rate, claim->at));
+	}
 }
 
-/* When no more than some usage will be left in a sliding window, or DT_NOEND. */
-static TimestampTz
-parts_left_at(const UlClaim *claim, int64 usage)
+/* Whether usage leaves bit by bit, and not when a window ends. */
+static bool
+leaves_gradually(const UlLimit *limit)
 {
-	int			part = ul_sum_part_above(&claim->sum, usage);
+	return limit->period.alignment == UL_ALIGN_SLIDING || limit->kind == UL_KIND_RATE;
+}
 
+/* When no more than some usage will be left of what leaves gradually, or DT_NOEND. */
+static TimestampTz
+falls_to(const UlClaim *claim, int64 usage)
+{
+	int			part;
+
+	if (claim->limit->kind == UL_KIND_RATE)
+		return claim->sum.used > usage ?
+			ul_gcra_falls_to(&claim->rate_state, usage) : DT_NOEND;
+	part = ul_sum_part_above(&claim->sum, usage);
 	if (part < 0)
 		return DT_NOEND;
 	return ul_sliding_leaves(&claim->limit->period, claim->sum.parts[part].start);
@@ -63,7 +91,7 @@ ul_claim_tests(UlClaim *claims, int count, UlTest *tests)
 	{
 		UlClaim    *claim = &claims[i];
 
-		if (claim->limit->kind == UL_KIND_CONCURRENCY)
+		if (!ul_limit_sums(claim->limit))
 			continue;
 		tests[ntests].sum = &claim->sum;
 		tests[ntests].requested = claim->requested;
@@ -75,6 +103,24 @@ ul_claim_tests(UlClaim *claims, int count, UlTest *tests)
 }
 
 void
+ul_read_rates(UlClaim *claims, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		UlClaim    *claim = &claims[i];
+
+		if (claim->limit->kind != UL_KIND_RATE)
+			continue;
+		ul_rate_read(claim->user->user_id, claim->limit->limit_type, &claim->rate_state);
+		if (claim->rate_state.written_at < claim->sum.start)
+			ul_gcra_init(&claim->rate_state);
+		if (claim->rate.units > 0)
+			ul_gcra_apply(&claim->rate_state, &claim->rate);
+		claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	}
+}
+
+void
 ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
 			   TimestampTz now)
 {
@@ -83,6 +129,7 @@ ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usag
 
 	ul_xact_read(user_id, usage_type, UL_ASK_READ, tests, ntests, now);
 	pfree(tests);
+	ul_read_rates(claims, count);
 }
 
 int64
@@ -139,8 +186,8 @@ ul_judge_claim(UlClaim *claim)
 		claim->requested > ul_subtract_saturated(claim->value, claim->sum.used);
 	if (!claim->exceeded || claim->requested > claim->value)
 		return;
-	if (claim->limit->period.alignment == UL_ALIGN_SLIDING)
-		claim->fits_at = parts_left_at(claim, claim->value - claim->requested);
+	if (leaves_gradually(claim->limit))
+		claim->fits_at = falls_to(claim, claim->value - claim->requested);
 	else
 		claim->fits_at = claim->sum.end;
 }
@@ -175,9 +222,38 @@ ul_claim_reason(const UlClaim *claim)
 TimestampTz
 ul_claim_resets_at(const UlClaim *claim)
 {
-	if (claim->limit->period.alignment != UL_ALIGN_SLIDING)
+	if (!leaves_gradually(claim->limit))
 		return claim->sum.end;
-	return parts_left_at(claim, 0);
+	return falls_to(claim, 0);
+}
+
+bool
+ul_claim_uses_rate(const UlClaim *claim)
+{
+	return claim->rate.units > 0 && claim->consumes != 0;
+}
+
+static void
+use_rate(UlClaim *claim)
+{
+	if (!ul_claim_uses_rate(claim) || claim->rate_used)
+		return;
+	ul_gcra_use(&claim->rate_state, &claim->rate, claim->at, claim->consumes);
+	claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	claim->rate_used = true;
+}
+
+void
+ul_store_rates(UlClaim *claims, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (!ul_claim_uses_rate(&claims[i]))
+			continue;
+		use_rate(&claims[i]);
+		ul_rate_store(claims[i].user->user_id, claims[i].limit->limit_type,
+					  &claims[i].rate_state);
+	}
 }
 
 int64
@@ -244,7 +320,9 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 	decision->title = limit->description;
 	decision->requested = claim->requested;
 	decision->limit = claim->value;
-	if (consumed && claim->consumes != 0)
+	if (consumed && limit->kind == UL_KIND_RATE)
+		use_rate(claim);
+	else if (consumed && claim->consumes != 0)
 	{
 		TimestampTz at = ul_limit_bucket_floor(limit, claim->user, now);
 
@@ -282,7 +360,7 @@ ul_decide(UlClaim *claims, int count, TimestampTz now, UlDecision *decision)
 		describe(denying, false, now, decision);
 		decision->allowed = false;
 		decision->reason = ul_claim_reason(denying);
-		if (denying->limit->period.alignment == UL_ALIGN_SLIDING)
+		if (leaves_gradually(denying->limit))
 			decision->reset_at = denying->fits_at;
 		if (denying->fits_at != DT_NOEND)
 			decision->retry_after =
@@ -307,7 +385,7 @@ ul_bucket_start(const UlType *type, const UlUser *user, const char *usage_type,
 	{
 		const UlLimit *limit = type->limits[i];
 
-		if (limit->kind != UL_KIND_CONCURRENCY)
+		if (ul_limit_sums(limit))
 			start = Max(start, ul_limit_bucket_floor(limit, user, at));
 	}
 	return start;

@@ -287,9 +287,20 @@ can_be_denied(const UlGroup *group, const UlClaim *claims)
 	return false;
 }
 
+/* Whether any of some claims is of a rate that will be used. */
+static bool
+use_rates(const UlClaim *claims, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (ul_claim_uses_rate(&claims[i]))
+			return true;
+	return false;
+}
+
 /*
- * Locks the groups that a limit can deny, in the order of their hashes so that
- * calls do not deadlock one another; true if it had to wait.
+ * Locks the groups that a limit can deny, or that use a rate, whose state is
+ * computed from the one before, in the order of their hashes so that calls do
+ * not deadlock one another; true if it had to wait.
  */
 static bool
 lock_groups(UlGroup *groups, int ngroups, const UlClaim *claims)
@@ -297,7 +308,9 @@ lock_groups(UlGroup *groups, int ngroups, const UlClaim *claims)
 	bool		waited = false;
 
 	for (int i = 0; i < ngroups; i++)
-		if (can_be_denied(&groups[i], claims) && ul_xact_lock(groups[i].key))
+		if ((can_be_denied(&groups[i], claims) ||
+			 use_rates(claims + groups[i].first_claim, groups[i].nclaims)) &&
+			ul_xact_lock(groups[i].key))
 			waited = true;
 	return waited;
 }
@@ -336,6 +349,7 @@ reserve_groups(UlGroup *groups, int ngroups, UlClaim *claims, const UlRequest *r
 			ul_read_claims(first, group->nclaims, requests[0].user_id, group->usage_type, now);
 			continue;
 		}
+		ul_read_rates(first, group->nclaims);
 		tests = palloc(sizeof(UlTest) * group->nclaims);
 		ntests = ul_claim_tests(first, group->nclaims, tests);
 		make_uses(group, requests, count, now);
@@ -422,7 +436,7 @@ read_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 
 /*
  * The same at the shared gate, which books what it admits at once; NULL where
- * the keys' locks are needed.
+ * the keys' locks are needed, as they are for the states of rates.
  */
 static UlClaim *
 ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
@@ -432,8 +446,11 @@ ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 	{
 		UlClaim    *claims = claims_of_groups(groups, ngroups, requests, count, false,
 											  *now, nclaims);
-		UlOutcome	outcome = reserve_groups(groups, ngroups, claims, requests, count, *now);
+		UlOutcome	outcome;
 
+		if (use_rates(claims, *nclaims))
+			break;
+		outcome = reserve_groups(groups, ngroups, claims, requests, count, *now);
 		if (outcome == UL_ADMITTED || outcome == UL_REFUSED)
 			return claims;
 		if (outcome == UL_UNAVAILABLE)
@@ -495,8 +512,10 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 		ul_decide(claims, nclaims, now, decision);
 	else
 		decide_unlimited(requests, groups, ngroups, dry_run, now, decision);
-	if (!dry_run && decision->allowed)
-		decision->event_id = record_requests(groups, ngroups, requests, count, now);
+	if (dry_run || !decision->allowed)
+		return;
+	ul_store_rates(claims, nclaims);
+	decision->event_id = record_requests(groups, ngroups, requests, count, now);
 }
 
 void

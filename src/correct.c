@@ -13,6 +13,7 @@
 #include "correct.h"
 #include "gate.h"
 #include "guc.h"
+#include "rate.h"
 #include "scan.h"
 #include "store.h"
 #include "tables.h"
@@ -35,10 +36,11 @@ typedef struct RefundState
 
 /*
  * The state after a correction, of the limits that count its subtype, or of
- * all where it is not about one.
+ * all where it is not about one.  A rate counts requests, not what became of
+ * them: only a reset changes it.
  */
 static void
-report(const UlRequest *request, bool all_subtypes, TimestampTz now, UlDecision *decision)
+report(const UlRequest *request, bool all_subtypes, bool rates, TimestampTz now, UlDecision *decision)
 {
 	const UlType *type = ul_find_type(request->usage_type);
 	UlClaim    *claims;
@@ -46,7 +48,8 @@ report(const UlRequest *request, bool all_subtypes, TimestampTz now, UlDecision 
 	int			count = 0;
 
 	for (int i = 0; i < nlimits; i++)
-		if (all_subtypes || ul_limit_counts(claims[i].limit, request->event_subtype))
+		if ((rates || claims[i].limit->kind != UL_KIND_RATE) &&
+			(all_subtypes || ul_limit_counts(claims[i].limit, request->event_subtype)))
 			claims[count++] = claims[i];
 	memset(decision, 0, sizeof(*decision));
 	if (count == 0)
@@ -79,7 +82,7 @@ tests_of_taking(const UlRequest *request, TimestampTz bucket_start, int64 taken,
 	{
 		UlClaim    *claim = &claims[i];
 
-		if (claim->limit->measure != UL_MEASURE_AMOUNT ||
+		if (claim->limit->kind == UL_KIND_RATE || claim->limit->measure != UL_MEASURE_AMOUNT ||
 			!ul_limit_counts(claim->limit, request->event_subtype))
 			continue;
 		limited = true;
@@ -179,7 +182,7 @@ ul_adjust(const UlRequest *request, UlDecision *decision)
 	}
 	else
 		event_id = ul_record(request, "adjust", now);
-	report(request, false, now, decision);
+	report(request, false, false, now, decision);
 	decision->event_id = event_id;
 }
 
@@ -204,8 +207,26 @@ ul_set_gauge(const UlRequest *request, UlDecision *decision)
 	level = ul_usage_since(request->user_id, request->usage_type, reset, UL_ASK_LEVEL, now);
 	change.amount = request->amount - level;
 	event_id = ul_record(&change, "adjust", now);
-	report(request, true, now, decision);
+	report(request, true, false, now, decision);
 	decision->event_id = event_id;
+}
+
+/* When a rate of the type was last written, or DT_NOBEGIN. */
+static TimestampTz
+last_rate_use(const UlRequest *request, const UlType *type)
+{
+	TimestampTz last = DT_NOBEGIN;
+
+	for (int i = 0; type != NULL && i < type->nlimits; i++)
+	{
+		UlRateState state;
+
+		if (type->limits[i]->kind != UL_KIND_RATE)
+			continue;
+		ul_rate_read(request->user_id, type->limits[i]->limit_type, &state);
+		last = Max(last, state.written_at);
+	}
+	return last;
 }
 
 void
@@ -219,10 +240,13 @@ ul_reset(const UlRequest *request, UlDecision *decision)
 	int64		event_id = 0;
 
 	ul_xact_lock_setter(ul_xact_key(request->user_id, request->usage_type));
+	if (type != NULL && type->has_rate)
+		(void) ul_xact_lock(ul_xact_key(request->user_id, request->usage_type));
 	now = ul_now();
 
-	/* a bucket that starts at this very instant is from before */
+	/* what was written at this very instant is from before */
 	last = ul_newest_bucket(request->user_id, request->usage_type, now);
+	last = Max(last, last_rate_use(request, type));
 	last = Max(last, ul_last_reset(ul_find_user(request->user_id), request->usage_type, DT_NOEND));
 	reset_at = Max(now, last + (last == DT_NOBEGIN ? 0 : 1));
 
@@ -242,7 +266,7 @@ ul_reset(const UlRequest *request, UlDecision *decision)
 
 		event_id = ul_write_event(&event);
 	}
-	report(request, true, now, decision);
+	report(request, true, true, now, decision);
 	decision->event_id = event_id;
 }
 
@@ -340,7 +364,7 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	/* an event of amount 0 may have used tokens: it is refunded once */
 	if (request.amount == 0 && (left > 0 || state.refunds > 0 || amount != NULL))
 	{
-		report(&request, false, now, decision);
+		report(&request, false, false, now, decision);
 		return;
 	}
 
@@ -370,6 +394,6 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	event.bucket_start = &state.bucket_start;
 	event.refund_of = &event_id;
 	event_id = ul_write_event(&event);
-	report(&request, false, now, decision);
+	report(&request, false, false, now, decision);
 	decision->event_id = event_id;
 }

@@ -275,6 +275,16 @@ forget_keys(UlMaintenance *done)
 	done->keys_forgotten += ul_execute(UL_FORGET_KEYS, &args);
 }
 
+/* What has left for a day is not needed: no row says the same. */
+static void
+forget_rates(UlMaintenance *done)
+{
+	UlArgs		args = {0};
+
+	ul_arg_time(&args, ul_now() - USECS_PER_DAY);
+	done->rates_forgotten += ul_execute(UL_FORGET_RATES, &args);
+}
+
 static void
 delete_old_events(UlMaintenance *done)
 {
@@ -299,5 +309,6 @@ ul_maintain(UlMaintenance *done)
 	with_patience(delete_old_events, "old events are", done);
 	with_patience(create_partitions, "new partitions are", done);
 	forget_keys(done);
+	forget_rates(done);
 	fold_slots(done);
 }

@@ -13,7 +13,7 @@ CREATE FUNCTION usage_attach(
 	predicate text DEFAULT NULL
 ) RETURNS bigint AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_attach IS
-'Makes the rows of a table the level of a gauge: triggers move it with every INSERT, UPDATE, DELETE, MERGE, COPY and TRUNCATE, and raise PT429 when a hard limit denies an increase. amount (without one: 1 a row) and predicate (without one: all rows) are columns or immutable expressions over the row, evaluated as the table''s owner. Counts the rows that are there; writers wait meanwhile. Returns how many users'' levels it changed. The caller must own the table (42501); a type with limits of another kind than gauge is 22023, a partition or child 42809, attached already 42710.';
+'Makes the rows of a table the level of a gauge: triggers move it with every INSERT, UPDATE, DELETE, MERGE, COPY and TRUNCATE, and raise PT429 when a hard limit denies an increase. amount (without one: 1 a row) and predicate (without one: all rows) are columns or immutable expressions over the row, evaluated as the table''s owner. Counts the rows that are there; writers wait meanwhile. Returns how many users'' levels it changed. The caller must own the table (42501); a type with limits of another kind than gauge or rate is 22023, a partition or child 42809, attached already 42710.';
 
 CREATE FUNCTION usage_detach(target regclass, usage_type text) RETURNS void
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -51,7 +51,7 @@ UNION ALL
 	SELECT DISTINCT 'warning', format('usage type "%s" follows the rows of a table, and limit "%s" of it is of kind %s', a.usage_type, l.limit_type, l.kind),
 		'What is deleted gives back what was used in another window: attach the table to a usage type of its own.'
 	FROM usage_attachments() a JOIN usage_limits_config l ON l.usage_type = a.usage_type
-	WHERE l.is_active AND l.kind <> 'gauge'
+	WHERE l.is_active AND l.kind NOT IN ('gauge', 'rate')
 	ORDER BY 1, 2;
 END;
 COMMENT ON FUNCTION usage_doctor() IS

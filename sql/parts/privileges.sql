@@ -38,6 +38,7 @@ SELECT pg_extension_config_dump('usage_events_default', '');
 SELECT pg_extension_config_dump('usage_events_id_seq', '');
 SELECT pg_extension_config_dump('usage_resets', '');
 SELECT pg_extension_config_dump('usage_idempotency', '');
+SELECT pg_extension_config_dump('usage_rates', '');
 SELECT pg_extension_config_dump('usage_denials', '');
 SELECT pg_extension_config_dump('usage_alert_log', '');
 SELECT pg_extension_config_dump('usage_alert_log_id_seq', '');

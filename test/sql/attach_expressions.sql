@@ -41,6 +41,20 @@ SELECT severity, what, hint FROM usage_doctor() WHERE what ~ 'expr';
 DELETE FROM usage_limits_config WHERE limit_type = 'exprs_hourly';
 SELECT usage_detach('docs', 'expr');
 
+-- a rate looks at what is asked for, never at what is given back
+SELECT kind FROM usage_set_limit('exprs_rate', 2, usage_type => 'expr', kind => 'rate', period => '1 minute');
+INSERT INTO docs VALUES (1, 'ex-8'), (2, 'ex-8'), (3, 'ex-8');
+SELECT usage_attach('docs', 'expr', 'owner');
+DELETE FROM docs WHERE id = 3;
+INSERT INTO docs VALUES (3, 'ex-8');
+UPDATE docs SET owner = 'ex-8';
+INSERT INTO docs VALUES (4, 'ex-8');
+INSERT INTO docs VALUES (5, 'ex-8');
+DELETE FROM docs;
+SELECT * FROM usage_drift();
+SELECT usage_detach('docs', 'expr');
+DELETE FROM usage_limits_config WHERE limit_type = 'exprs_rate';
+
 -- Expressions that are none.
 SELECT usage_attach('docs', 'expr', 'owner', '');
 SELECT usage_attach('docs', 'expr', 'owner', 'size +');
