@@ -16,10 +16,10 @@ const columns: Columns<Rate> = [
 		header: "Operation",
 		meta: { heading: true, grow: true },
 		cell: ({ row }) => (
-			<>
+			<span className="nowrap">
 				{nameText(row.original.usageType)}
 				{row.original.eventSubtype && <span className="faint"> · {row.original.eventSubtype}</span>}
-			</>
+			</span>
 		),
 		accessorFn: (row) => `${row.usageType} ${row.eventSubtype ?? ""}`,
 	},

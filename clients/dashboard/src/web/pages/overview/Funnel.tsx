@@ -46,7 +46,7 @@ export function FunnelCards({ days, refetchInterval }: { days: Days } & Live) {
 									<span className="stat-note">
 										{key === "registered"
 											? "users in total"
-											: `${percent(Math.round(share * 10) / 10)} of all, in ${rangeText(days)}`}
+											: `${percent(Math.round(share * 10) / 10)} of all users`}
 									</span>
 								</li>
 							);
