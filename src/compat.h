@@ -13,6 +13,8 @@
 #include "access/genam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
@@ -92,6 +94,20 @@ ul_has_schema_usage(Oid namespace, Oid role)
 #else
 	return pg_namespace_aclcheck(namespace, role, ACL_USAGE) == ACLCHECK_OK;
 #endif
+}
+
+/* This process's place among all that use shared memory, from 0, or -1. */
+static inline int
+ul_backend_index(void)
+{
+	return MyProc == NULL ? -1 : MyProc->pgprocno;
+}
+
+/* Places that there are: known once MaxBackends is. */
+static inline int
+ul_backend_count(void)
+{
+	return MaxBackends + NUM_AUXILIARY_PROCS;
 }
 
 /* Memory for the "extra" of a setting's check hook: malloc before 16. */

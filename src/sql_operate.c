@@ -92,7 +92,7 @@ static const char *const log_tables[] = {
 static const char *const relations[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
-	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_members",
+	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_rates", "usage_members",
 	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log"
 };
 
@@ -259,6 +259,7 @@ usage_maintain(PG_FUNCTION_ARGS)
 	put_count(rsinfo, "events moved", done.events_moved);
 	put_count(rsinfo, "rows folded", done.rows_folded);
 	put_count(rsinfo, "idempotency keys forgotten", done.keys_forgotten);
+	put_count(rsinfo, "rates forgotten", done.rates_forgotten);
 	put_count(rsinfo, "events deleted", done.events_deleted);
 	return (Datum) 0;
 }

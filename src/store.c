@@ -132,6 +132,14 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" answer = excluded.answer, created_at = excluded.created_at",
 		5, {TEXTOID, TEXTOID, BYTEAOID, DECISION_TYPE, TIMESTAMPTZOID}
 	},
+	[UL_STORE_RATE] = {
+		"INSERT INTO @.usage_rates (user_id, limit_type, arrival_at, fraction, units, period, updated_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7)"
+		" ON CONFLICT (user_id, limit_type) DO UPDATE SET arrival_at = excluded.arrival_at,"
+		" fraction = excluded.fraction, units = excluded.units, period = excluded.period,"
+		" updated_at = excluded.updated_at",
+		7, {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID, INTERVALOID, TIMESTAMPTZOID}
+	},
 	[UL_LIMIT_EXISTS] = {
 		"SELECT true FROM @.usage_limits_config c WHERE c.limit_type = $1",
 		1, {TEXTOID}
@@ -147,8 +155,9 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" event_subtype = coalesce($7, c.event_subtype),"
 		" measure = coalesce($8, c.measure),"
 		" kind = coalesce($9, c.kind),"
-		" period = CASE WHEN $11 = 'none' THEN $10 ELSE coalesce($10, c.period) END,"
-		" alignment = coalesce($11, CASE WHEN c.alignment = 'none' AND $10 IS NOT NULL THEN 'calendar' END, c.alignment),"
+		" period = CASE WHEN $11 = 'none' AND coalesce($9, c.kind) <> 'rate' THEN $10 ELSE coalesce($10, c.period) END,"
+		" alignment = coalesce($11, CASE WHEN c.alignment = 'none' AND coalesce($10, c.period) IS NOT NULL"
+		" THEN 'calendar' END, c.alignment),"
 		" time_zone = coalesce($12, c.time_zone),"
 		" burst = coalesce($13, c.burst),"
 		" durability = coalesce($14, c.durability),"
@@ -262,6 +271,12 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 	},
 	[UL_FORGET_KEYS] = {
 		"DELETE FROM @.usage_idempotency i WHERE i.created_at < $1",
+		1, {TIMESTAMPTZOID}
+	},
+	/* whoever writes a row just now has it */
+	[UL_FORGET_RATES] = {
+		"DELETE FROM @.usage_rates r WHERE r.ctid = ANY (ARRAY(SELECT o.ctid FROM @.usage_rates o"
+		" WHERE o.arrival_at < $1 FOR UPDATE SKIP LOCKED))",
 		1, {TIMESTAMPTZOID}
 	},
 	[UL_EXTENSION_VERSION] = {

@@ -10,6 +10,12 @@ const common: Options = {
 export default defineConfig([
 	{
 		...common,
-		entry: ["src/index.ts", "src/drizzle/index.ts"],
+		entry: ["src/index.ts", "src/drizzle/index.ts", "src/trpc/index.ts", "src/http/index.ts"],
+	},
+	{
+		...common,
+		entry: { "react/index": "src/react/index.ts" },
+		// for frameworks with server components
+		banner: { js: '"use client";' },
 	},
 ]);

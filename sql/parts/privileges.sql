@@ -5,7 +5,7 @@ REVOKE ALL ON FUNCTION
 	usage_check_limit, usage_consume, usage_consume_many, usage_distribution,
 	usage_doctor, usage_enforce, usage_error_rates, usage_explain, usage_funnel,
 	usage_grant, usage_import, usage_install_defaults, usage_limits_changed,
-	usage_limits_config_complete, usage_limits_count_users, usage_limits_first_day,
+	usage_limits_config_complete, usage_limits_count_users, usage_limits_counted, usage_limits_first_day,
 	usage_limits_given, usage_limits_log_change, usage_limits_max_rows,
 	usage_limits_override_check, usage_limits_read_only, usage_limits_tier,
 	usage_limits_touch, usage_limits_version, usage_maintain,
@@ -36,6 +36,7 @@ SELECT pg_extension_config_dump('usage_events_default', '');
 SELECT pg_extension_config_dump('usage_events_id_seq', '');
 SELECT pg_extension_config_dump('usage_resets', '');
 SELECT pg_extension_config_dump('usage_idempotency', '');
+SELECT pg_extension_config_dump('usage_rates', '');
 SELECT pg_extension_config_dump('usage_denials', '');
 SELECT pg_extension_config_dump('usage_alert_log', '');
 SELECT pg_extension_config_dump('usage_alert_log_id_seq', '');

@@ -18,6 +18,17 @@ export abstract class UsageClient<Options extends UsageOptions = UsageOptions> {
 		return new (this.constructor as new (db: UsageDatabase, options: Options) => this)(db, this.options);
 	}
 
+	/** One of this class over the database of another. */
+	static like<Client>(
+		this: new (
+			db: UsageDatabase,
+			options: UsageOptions,
+		) => Client,
+		other: UsageClient<UsageOptions>,
+	): Client {
+		return new this(other.db, { schema: other.options.schema });
+	}
+
 	/** The one value that a function returns. */
 	protected async value<T>(name: string, args: Parameters<typeof call>[3]): Promise<T> {
 		const [value] = await translating(call(this.db, this.options, name, args));

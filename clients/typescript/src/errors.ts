@@ -178,3 +178,18 @@ export async function translating<T>(work: Promise<T>): Promise<T> {
 		throw UsageLimitError.from(error) ?? error;
 	}
 }
+
+/**
+ * The denial in an error that a client got: a TRPCClientError of a server with `usageErrorFormatter`, or a body of
+ * application/problem+json as `usage-limits/http` writes it. Undefined for anything else.
+ */
+export function usageLimitOf(error: unknown): UsageLimitInfo | undefined {
+	const direct = UsageLimitError.from(error);
+	if (direct) return direct.toJSON();
+	for (const at of causes(error)) {
+		const data = (at.data ?? at) as { usageLimit?: unknown };
+		if (typeof data.usageLimit === "object" && data.usageLimit !== null)
+			return data.usageLimit as UsageLimitInfo;
+	}
+	return undefined;
+}

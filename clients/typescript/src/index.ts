@@ -26,7 +26,7 @@ export {
 } from "./credits.js";
 export type { DrizzleLike, NodePostgresLike, PostgresJsLike, UsageDatabase } from "./database.js";
 export type { DecisionReason, UsageDecision } from "./decision.js";
-export { sqlStateOf, UsageLimitError, type UsageLimitInfo } from "./errors.js";
+export { sqlStateOf, UsageLimitError, type UsageLimitInfo, usageLimitOf } from "./errors.js";
 export { type CheckActionOptions, UsageLimiter } from "./limiter.js";
 export { type ActiveHold, type TrackerOptions, UsageTracker } from "./tracker.js";
 export type * from "./types.js";

@@ -39,6 +39,8 @@ export interface ActiveHold {
 	decision: UsageDecision;
 	/** Says what was used, once it is known: settled with the hold. */
 	record(used: Omit<SettleParams, "userId">): void;
+	/** Says that the work has failed, for work that does not throw: the hold is given back and logged as failed. */
+	fail(error?: unknown): void;
 }
 
 function consumeArguments(params: ConsumeItem) {
@@ -195,7 +197,15 @@ export class UsageTracker extends UsageClient<TrackerOptions> {
 		const { holdId } = decision;
 		const { userId } = params;
 		let used: Omit<SettleParams, "userId"> = {};
+		let failure: { error: unknown } | undefined;
 		const started = performance.now();
+		const giveBack = (error: unknown) =>
+			this.release(holdId, {
+				userId,
+				status: "failed",
+				errorMessage: error === undefined ? null : error instanceof Error ? error.message : String(error),
+				durationMs: performance.now() - started,
+			});
 		let result: T;
 		try {
 			result = await work({
@@ -204,19 +214,17 @@ export class UsageTracker extends UsageClient<TrackerOptions> {
 				record: (more) => {
 					used = { ...used, ...more };
 				},
+				fail: (error) => {
+					failure = { error };
+				},
 			});
 		} catch (error) {
-			const errorMessage = error instanceof Error ? error.message : String(error);
 			// the work's own error is the one to report: a hold that cannot be released expires
-			await this.release(holdId, {
-				userId,
-				status: "failed",
-				errorMessage,
-				durationMs: performance.now() - started,
-			}).catch(() => {});
+			await giveBack(error).catch(() => {});
 			throw error;
 		}
-		await this.finish(holdId, params, { durationMs: performance.now() - started, ...used });
+		if (failure) await giveBack(failure.error);
+		else await this.finish(holdId, params, { durationMs: performance.now() - started, ...used });
 		return result;
 	}
 

@@ -217,6 +217,20 @@ export function usageSchema(schema?: string) {
 		createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
 	});
 
+	const usageRates = table(
+		"usage_rates",
+		{
+			userId: text("user_id").notNull(),
+			limitType: text("limit_type").notNull(),
+			arrivalAt: timestamp("arrival_at", { withTimezone: true }).notNull(),
+			fraction: bigint("fraction", { mode: "number" }).notNull().default(0),
+			units: bigint("units", { mode: "number" }).notNull(),
+			period: interval("period").notNull(),
+			updatedAt: timestamp("updated_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+		},
+		(t) => [primaryKey({ columns: [t.userId, t.limitType] })],
+	);
+
 	return {
 		usageLimitsConfig,
 		usageLimitOverrides,
@@ -233,6 +247,7 @@ export function usageSchema(schema?: string) {
 		usageIdempotency,
 		usageDenials,
 		usageAlertLog,
+		usageRates,
 	};
 }
 
@@ -252,4 +267,5 @@ export const {
 	usageIdempotency,
 	usageDenials,
 	usageAlertLog,
+	usageRates,
 } = usageSchema();
