@@ -2,6 +2,7 @@ import "@fontsource-variable/inter/index.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/parts.css";
+import "./styles/controls.css";
 import "./styles/pages.css";
 import "./theme";
 import { QueryClientProvider } from "@tanstack/react-query";
