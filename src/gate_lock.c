@@ -38,6 +38,7 @@
 #define LOCK_CLASS_REQUESTS		0x7505
 #define LOCK_CLASS_SETTER		0x7506
 #define LOCK_CLASS_PREPARED		0x7507
+#define LOCK_CLASS_ATTACHMENTS	0x7510
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -186,6 +187,14 @@ void
 ul_gate_lock_request(const char *user_id, const char *key)
 {
 	LOCKTAG		tag = lock_tag(hash_pair(user_id, key), LOCK_CLASS_REQUEST);
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+void
+ul_gate_lock_attachments(const char *usage_type)
+{
+	LOCKTAG		tag = lock_tag(hash_pair(usage_type, ""), LOCK_CLASS_ATTACHMENTS);
 
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
