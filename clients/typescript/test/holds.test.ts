@@ -66,6 +66,15 @@ describe.each(Object.entries(drivers))("%s", (name, openDriver) => {
 		);
 	});
 
+	test("releases all of a user's", async () => {
+		const userId = `${name} all`;
+		for (const usageType of ["export", "export", "prompt"]) await tracker.hold({ userId, usageType });
+		expect(await tracker.releaseAll(userId, { usageType: "export", status: "cancelled" })).toBe(2);
+		expect(await tracker.releaseAll(userId)).toBe(1);
+		expect(await counted(userId, "export")).toMatchObject({ amount: 0 });
+		expect(await open(userId)).toBe(0);
+	});
+
 	test("a hold that is rolled back holds nothing", async () => {
 		const userId = `${name} rolls back`;
 		const failing = transaction(async (tx) => {
