@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
@@ -91,6 +92,17 @@ ul_has_schema_usage(Oid namespace, Oid role)
 	return object_aclcheck(NamespaceRelationId, namespace, role, ACL_USAGE) == ACLCHECK_OK;
 #else
 	return pg_namespace_aclcheck(namespace, role, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+/* The current transaction's number in this session. */
+static inline LocalTransactionId
+ul_local_transaction_id(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
 #endif
 }
 

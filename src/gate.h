@@ -50,6 +50,9 @@ extern void ul_gate_lock_request(const char *user_id, const char *key);
 extern void ul_gate_keep_requests(void);
 extern bool ul_gate_try_forget_requests(void);
 
+/* Keeps everybody else from summing days; false if somebody does. */
+extern bool ul_gate_try_sum_days(void);
+
 /* Called with each committed counter row's bucket, subtype ("" for none), amounts. */
 typedef void (*UlCounterSeen) (TimestampTz bucket_start, const char *event_subtype,
 							   const int64 *measures, void *arg);

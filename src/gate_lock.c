@@ -35,6 +35,7 @@
 #define LOCK_CLASS_FOLD			0x7503
 #define LOCK_CLASS_REQUEST		0x7504
 #define LOCK_CLASS_REQUESTS		0x7505
+#define LOCK_CLASS_DAYS			0x7506
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -137,6 +138,14 @@ bool
 ul_gate_try_forget_requests(void)
 {
 	LOCKTAG		tag = requests_tag();
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+ul_gate_try_sum_days(void)
+{
+	LOCKTAG		tag = lock_tag(ul_schema()->oid[UL_USAGE_DAYS], LOCK_CLASS_DAYS);
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }

@@ -16,6 +16,7 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "day_sums.h"
 #include "gate.h"
 #include "guc.h"
 #include "maintain.h"
@@ -258,7 +259,16 @@ fold_slots(UlMaintenance *done)
 			continue;
 		ul_arg_text(&args, linitial(key));
 		ul_arg_text(&args, lsecond(key));
-		done->rows_folded += DatumGetInt64(ul_execute_value(UL_FOLD_SLOTS, &args, &isnull));
+		PG_TRY();
+		{
+			ul_day_sums_kept = true;
+			done->rows_folded += DatumGetInt64(ul_execute_value(UL_FOLD_SLOTS, &args, &isnull));
+		}
+		PG_FINALLY();
+		{
+			ul_day_sums_kept = false;
+		}
+		PG_END_TRY();
 	}
 }
 
@@ -294,6 +304,7 @@ ul_maintain(UlMaintenance *done)
 	 * Those who reuse an old key wait for us once we forget keys: from there
 	 * on we wait for nobody, who may be them.
 	 */
+	done->days_summed = ul_sum_days();
 	with_patience(delete_old_events, "old events are", done);
 	with_patience(create_partitions, "new partitions are", done);
 	forget_keys(done);

@@ -1,10 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * store.c
- *		Every SQL text and saved plan, and the switch to the owner.
+ *		SQL texts, every saved plan, and the switch to the owner.
  *
- * In a text, "@." stands for our schema.  Other names need no qualification:
- * while a statement is analysed and run, pg_catalog is the whole search path.
+ * Texts are put as store_texts.h says.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,17 +37,7 @@
 #include "guc.h"
 #include "scan.h"
 #include "schema.h"
-#include "store.h"
-
-typedef struct UlStatementText
-{
-	const char *text;
-	int			nargs;
-	Oid			types[UL_MAX_ARGS];
-} UlStatementText;
-
-/* in a list of parameter types: our usage_decision, whose OID is not constant */
-#define DECISION_TYPE InvalidOid
+#include "store_texts.h"
 
 #define COUNTER_COLUMNS \
 	"user_id, usage_type, bucket_start, event_subtype, slot," \
@@ -87,7 +76,7 @@ typedef struct UlStatementText
 		"excluded.events", "excluded.failed_events", "excluded.cancelled_events", \
 		"excluded.first_at", "excluded.last_at")
 
-static const UlStatementText statements[UL_NSTATEMENTS] = {
+static const UlStatementText statements[UL_FIRST_DAY_STATEMENT] = {
 	[UL_UPDATE_COUNTER] = {
 		"UPDATE @.usage_counters AS c SET"
 		ADD("$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14")
@@ -315,6 +304,14 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 	},
 };
 
+static const UlStatementText *
+statement_text(UlStatement statement)
+{
+	if (statement >= UL_FIRST_DAY_STATEMENT)
+		return &ul_day_statements[statement - UL_FIRST_DAY_STATEMENT];
+	return &statements[statement];
+}
+
 static SPIPlanPtr plans[UL_NSTATEMENTS];
 static uint64 plans_generation = 0; /* of the schema that they name */
 
@@ -411,7 +408,7 @@ forget_plans(void)
 static SPIPlanPtr
 saved_plan(UlStatement statement)
 {
-	const UlStatementText *text = &statements[statement];
+	const UlStatementText *text = statement_text(statement);
 	Oid			types[UL_MAX_ARGS];
 	SPIPlanPtr	plan;
 
@@ -490,7 +487,7 @@ ul_execute(UlStatement statement, const UlArgs *args)
 	UlStoreState state;
 	uint64		processed;
 
-	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	Assert((args == NULL ? 0 : args->count) == statement_text(statement)->nargs);
 	store_begin(&state);
 	run_plan(saved_plan(statement), args);
 	processed = SPI_processed;
@@ -505,7 +502,7 @@ ul_execute_value(UlStatement statement, const UlArgs *args, bool *isnull)
 	UlStoreState state;
 	Datum		value = (Datum) 0;
 
-	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	Assert((args == NULL ? 0 : args->count) == statement_text(statement)->nargs);
 	*isnull = true;
 	store_begin(&state);
 	run_plan(saved_plan(statement), args);
@@ -531,7 +528,7 @@ ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRow row, void 
 	MemoryContext caller = CurrentMemoryContext;
 	UlStoreState state;
 
-	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	Assert((args == NULL ? 0 : args->count) == statement_text(statement)->nargs);
 	store_begin(&state);
 	run_plan(saved_plan(statement), args);
 	for (uint64 i = 0; i < SPI_processed; i++)

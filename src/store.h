@@ -59,8 +59,18 @@ typedef enum UlStatement
 	UL_IMPORT_SUBSCRIPTION,
 	UL_IMPORT_COUNTER,
 	UL_DELETE_OLD_EVENTS,
+	/* in store_days.c */
+	UL_MARK_DAY,
+	UL_REOPEN_DAYS,
+	UL_FORGET_DAYS,
+	UL_CLOSE_DAYS,
+	UL_SET_CLOSED_XID,
+	UL_FORGET_DAY_SUMS,
+	UL_SUM_DAYS,
 	UL_NSTATEMENTS
 } UlStatement;
+
+#define UL_FIRST_DAY_STATEMENT UL_MARK_DAY
 
 /* Append a parameter; a NULL pointer is null. */
 extern void ul_arg_text(UlArgs *args, const char *value);
