@@ -15,7 +15,6 @@
 
 #include "args.h"
 
-#define MAX_NAME_BYTES		255
 #define MAX_TYPE_CHARACTERS	50
 
 static void
@@ -32,10 +31,10 @@ ul_check_user_id(const char *value, const char *name)
 {
 	size_t		length = strlen(value);
 
-	if (length == 0 || length > MAX_NAME_BYTES)
+	if (length == 0 || length > UL_MAX_NAME_BYTES)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be 1 to %d bytes long", name, MAX_NAME_BYTES)));
+				 errmsg("%s must be 1 to %d bytes long", name, UL_MAX_NAME_BYTES)));
 }
 
 void

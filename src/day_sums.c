@@ -68,8 +68,6 @@ typedef struct DaySeen
 
 static DaySeen days_seen[DAYS_SEEN];
 
-bool		ul_day_sums_kept = false;
-
 static DateADT
 day_of(TimestampTz at)
 {
@@ -113,7 +111,7 @@ ul_day_written(TimestampTz bucket_start)
 	LocalTransactionId lxid = ul_local_transaction_id();
 	SubTransactionId subid = GetCurrentSubTransactionId();
 
-	if (ul_day_sums_kept || TIMESTAMP_NOT_FINITE(bucket_start))
+	if (TIMESTAMP_NOT_FINITE(bucket_start))
 		return;
 	day = day_of(bucket_start);
 	seen = &days_seen[(uint32) day % DAYS_SEEN];
@@ -176,7 +174,7 @@ close_days(void)
 int64
 ul_sum_days(void)
 {
-	UlArgs		table = {0};
+	UlArgs		watched = {0};
 	char	   *memory = psprintf("%dkB", maintenance_work_mem);
 	int64		summed;
 	bool		isnull;
@@ -186,8 +184,8 @@ ul_sum_days(void)
 		return 0;
 	/* our own marks go, too, and our own row is not yet in the sum */
 	memset(days_seen, 0, sizeof(days_seen));
-	ul_arg_datum(&table, ObjectIdGetDatum(ul_schema()->oid[UL_USAGE_COUNTERS]), false);
-	(void) ul_execute(UL_REOPEN_DAYS, &table);
+	ul_arg_datum(&watched, BoolGetDatum(ul_schema()->counters_watched), false);
+	(void) ul_execute(UL_REOPEN_DAYS, &watched);
 	close_days();
 	(void) ul_execute(UL_FORGET_DAY_SUMS, NULL);
 
@@ -195,7 +193,7 @@ ul_sum_days(void)
 	level = NewGUCNestLevel();
 	(void) set_config_option("work_mem", memory, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	summed = DatumGetInt64(ul_execute_value(UL_SUM_DAYS, &table, &isnull));
+	summed = DatumGetInt64(ul_execute_value(UL_SUM_DAYS, &watched, &isnull));
 	AtEOXact_GUC(true, level);
 	return summed;
 }

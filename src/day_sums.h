@@ -20,12 +20,6 @@ extern void ul_day_written(TimestampTz bucket_start);
 /* The same for every day, since all rows are gone. */
 extern void ul_days_emptied(void);
 
-/*
- * Says that what follows leaves the sums by user, type and day as they are, so
- * that it needs no marks.  Whoever sets it must reset it, also after an error.
- */
-extern bool ul_day_sums_kept;
-
 /* Sums the days that are over and can be summed; returns how many of them had use. */
 extern int64 ul_sum_days(void);
 

@@ -44,13 +44,17 @@ static const struct
 }			functions[] = {
 	{"usage_adjust", ADMIN},
 	{"usage_anomalies", READER | APP | ADMIN},
+	{"usage_attach", ADMIN},
+	{"usage_attachments", ADMIN},
 	{"usage_check", READER | APP | ADMIN},
 	{"usage_check_action", APP | ADMIN},
 	{"usage_check_limit", READER | APP | ADMIN},
 	{"usage_consume", APP | ADMIN},
 	{"usage_consume_many", APP | ADMIN},
+	{"usage_detach", ADMIN},
 	{"usage_distribution", READER | APP | ADMIN},
 	{"usage_doctor", ADMIN},
+	{"usage_drift", ADMIN},
 	{"usage_enforce", APP | ADMIN},
 	{"usage_error_rates", READER | APP | ADMIN},
 	{"usage_explain", READER | APP | ADMIN},
@@ -62,6 +66,7 @@ static const struct
 	{"usage_maintain", ADMIN},
 	{"usage_now", READER | APP | ADMIN},
 	{"usage_refund", ADMIN},
+	{"usage_repair", ADMIN},
 	{"usage_reset", ADMIN},
 	{"usage_revoke", ADMIN},
 	{"usage_set_gauge", ADMIN},
@@ -87,7 +92,7 @@ static const char *const config_tables[] = {
 static const char *const relations[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
-	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_members",
+	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_rates", "usage_members",
 	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log",
 	"usage_days", "usage_day_sums", "usage_day_marks"
 };
@@ -249,6 +254,7 @@ usage_maintain(PG_FUNCTION_ARGS)
 	put_count(rsinfo, "events moved", done.events_moved);
 	put_count(rsinfo, "rows folded", done.rows_folded);
 	put_count(rsinfo, "idempotency keys forgotten", done.keys_forgotten);
+	put_count(rsinfo, "rates forgotten", done.rates_forgotten);
 	put_count(rsinfo, "events deleted", done.events_deleted);
 	return (Datum) 0;
 }

@@ -38,18 +38,6 @@ COMMENT ON TABLE usage_day_marks IS 'Days in usage_days whose counters a transac
 COMMENT ON COLUMN usage_day_marks.usage_date IS 'The UTC date; -infinity for all.';
 COMMENT ON COLUMN usage_day_marks.mark_id IS 'A random number, so that writers never wait for one another.';
 
-CREATE FUNCTION usage_limits_counters_changed() RETURNS trigger
-	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION usage_limits_counters_changed() IS 'Trigger: marks a day in usage_days whose counters change after it was over.';
-
--- ENABLE ALWAYS: rows that logical replication applies count as well.
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON usage_counters
-	FOR EACH ROW EXECUTE FUNCTION usage_limits_counters_changed();
-CREATE TRIGGER truncated AFTER TRUNCATE ON usage_counters
-	FOR EACH STATEMENT EXECUTE FUNCTION usage_limits_counters_changed();
-ALTER TABLE usage_counters ENABLE ALWAYS TRIGGER changed;
-ALTER TABLE usage_counters ENABLE ALWAYS TRIGGER truncated;
-
 -- The only definition of these sums: usage_trends and usage_maintain call it.
 -- Both groupings of the last step come out of one pass over the users.
 CREATE FUNCTION usage_limits_sum_days(

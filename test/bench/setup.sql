@@ -97,3 +97,12 @@ $$;
 CREATE TABLE bare.events_unpartitioned (LIKE usage_events_default INCLUDING ALL);
 CREATE TABLE bare.counters (user_id text COLLATE "C" PRIMARY KEY, count bigint NOT NULL) WITH (fillfactor = 70);
 INSERT INTO bare.counters SELECT 'user' || g, 0 FROM generate_series(1, 10000) g;
+
+-- A table of an application, bare and attached: one row (file_*) or 10,000 of a
+-- user's (files_*) in a statement.
+CREATE TABLE bare.files (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, owner text, mb int);
+CREATE SCHEMA attached;
+CREATE TABLE attached.files (LIKE bare.files INCLUDING ALL);
+SELECT usage_set_limit('file_mb', 1000000000000);
+INSERT INTO usage_types (usage_type, log_events) VALUES ('file_mb', false);
+SELECT usage_attach('attached.files', 'file_mb', 'owner', 'mb', 'mb > 0');

@@ -12,6 +12,8 @@ BEGIN {
 	floor["consume"] = "upsert"
 	floor["consume_event"] = floor["consume_many"] = floor["track"] = "insert_event"
 	floor["seed"] = "insert_event"
+	floor["file_attached"] = "file_bare"
+	floor["files_attached"] = "files_bare"
 }
 
 function cell() {

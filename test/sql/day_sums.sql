@@ -218,21 +218,21 @@ SELECT * FROM state;
 SELECT usage_date, usage_type, total, unique_users FROM usage_day_sums ORDER BY 1;
 
 -- Without our triggers there are no marks, and so no sums.
-ALTER TABLE usage_counters ENABLE TRIGGER changed;
+ALTER TABLE usage_counters ENABLE TRIGGER counted;
 SELECT severity, what FROM usage_doctor() WHERE what ~ 'trigger';
 SELECT count FROM usage_maintain() WHERE what = 'days summed';
 SELECT * FROM state;
 SELECT count(*) AS sums FROM usage_day_sums;
-ALTER TABLE usage_counters DISABLE TRIGGER changed;
+ALTER TABLE usage_counters DISABLE TRIGGER counted;
 INSERT INTO usage_counters (user_id, usage_type, bucket_start, amount, events) VALUES ('day-unseen', 'day_1', '2024-03-09 00:00+00', 1, 1);
-ALTER TABLE usage_counters ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE usage_counters ENABLE ALWAYS TRIGGER counted;
 SELECT count(*) FROM usage_doctor() WHERE what ~ 'trigger';
 SELECT pg_temp.maintain();
 SELECT * FROM state;
 -- who wrote with them disabled deletes the days
-ALTER TABLE usage_counters DISABLE TRIGGER changed;
+ALTER TABLE usage_counters DISABLE TRIGGER counted;
 UPDATE usage_counters SET amount = 2 WHERE user_id = 'day-unseen';
-ALTER TABLE usage_counters ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE usage_counters ENABLE ALWAYS TRIGGER counted;
 SELECT * FROM state;
 DELETE FROM usage_days;
 SELECT * FROM state;
