@@ -6,12 +6,12 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 
 # The install script is these parts, in this order.
 SQL_PARTS = $(addprefix sql/parts/, header.sql clock.sql config.sql usage.sql rates.sql \
-	triggers.sql functions.sql attach.sql day_sums.sql analytics.sql doctor.sql privileges.sql)
+	triggers.sql functions.sql attach.sql day_sums.sql analytics.sql preview.sql http.sql doctor.sql privileges.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
 REGRESS = setup limits_config tiers overrides track check consume enforce \
-	measures windows anniversary sliding rate corrections bigint errors transactions idempotency \
+	measures windows anniversary sliding rate change preview http corrections bigint errors transactions idempotency \
 	status privileges search_path maintain comments \
 	attach attach_expressions attach_partitions \
 	anew stat_summary stat_stats stat_explain stat_users stat_top_users stat_trends \

@@ -131,6 +131,23 @@ ul_arg_optional_amount(FunctionCallInfo fcinfo, int n, const char *name)
 	return value;
 }
 
+int64
+ul_arg_limit_value(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	int64		value;
+
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+	value = PG_GETARG_INT64(n);
+	if (value < -1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a limit's value must be -1 (unlimited), 0 (blocks) or more")));
+	return value;
+}
+
 const pg_uuid_t *
 ul_arg_uuid(FunctionCallInfo fcinfo, int n)
 {

@@ -1,6 +1,7 @@
 -- PUBLIC gets nothing; usage_grant gives each part what it needs.
 
 REVOKE ALL ON FUNCTION
+	usage_headers, usage_problem, usage_preview, usage_limits_previewed, usage_limits_replay,
 	usage_adjust, usage_anomalies, usage_attach, usage_attachments, usage_check,
 	usage_check_action, usage_check_limit, usage_consume, usage_consume_many,
 	usage_detach, usage_distribution, usage_doctor, usage_drift, usage_enforce,
