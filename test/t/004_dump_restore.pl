@@ -156,11 +156,6 @@ like(value($node, $days), qr/^3650\|0\|1$/, 'days are summed, and one has change
 foreach my $database ('from_plain', 'from_archive')
 {
 	is($node->safe_psql($database, $days), '0|0|0', "$database: no day is summed yet");
-	# somebody else's transaction may keep it from being done at once
-	ok($node->poll_query_until($database, "$clock SELECT (SELECT count(*) FROM usage_maintain()) > 0"
-			. ' AND EXISTS (SELECT FROM usage_days) AND NOT EXISTS (SELECT FROM usage_days WHERE unique_users IS NULL)'),
-		"$database: days are summed");
-	is($node->safe_psql($database, $questions{answers}), $before{answers}, "$database: and the answers are the same");
 }
 
 my $acted = value($node, $actions);
@@ -168,6 +163,21 @@ like($acted, qr/^t\|4\|2\nf\|6\|\nt\|50\|\d+\n/, 'the key repeats, the limit hol
 foreach my $database ('from_plain', 'from_archive')
 {
 	is($node->safe_psql($database, $actions), $acted, "$database goes on in the same way");
+}
+
+# Days are summed anew, perhaps not at once: somebody else's transaction may be open.
+my $maintain = "$clock SELECT FROM usage_maintain();";
+foreach my $database ('postgres', 'from_plain', 'from_archive')
+{
+	my $open = 'not asked';
+
+	for (my $run = 0; $run < 100 && $open ne '0'; $run++)
+	{
+		$open = $node->safe_psql($database, "$maintain SELECT count(*) FROM usage_days WHERE unique_users IS NULL");
+		$open =~ s/\s//g;
+	}
+	is($node->safe_psql($database, $days), '3650|1|0', "$database: days are summed");
+	is($node->safe_psql($database, $questions{answers}), value($node, $questions{answers}), "$database: the answers are the same");
 }
 
 # A database that has been in use is as easily left.
