@@ -81,6 +81,9 @@ extern void ul_gate_lock_attachments(const char *usage_type);
 extern void ul_gate_keep_requests(void);
 extern bool ul_gate_try_forget_requests(void);
 
+/* Keeps everybody else from summing days; false if somebody does. */
+extern bool ul_gate_try_sum_days(void);
+
 /* A question about one sum: would "requested" more be at most "value"? */
 typedef struct UlTest
 {

@@ -40,6 +40,7 @@
 #define LOCK_CLASS_PREPARED		0x7507
 #define LOCK_CLASS_ATTACHMENTS	0x7510
 #define LOCK_CLASS_ALERT		0x7511
+#define LOCK_CLASS_DAYS			0x7520
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -228,6 +229,14 @@ bool
 ul_gate_try_forget_requests(void)
 {
 	LOCKTAG		tag = requests_tag();
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+ul_gate_try_sum_days(void)
+{
+	LOCKTAG		tag = lock_tag(ul_schema()->oid[UL_USAGE_DAYS], LOCK_CLASS_DAYS);
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }

@@ -102,7 +102,8 @@ static const char *const relations[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
 	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_rates", "usage_members",
-	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log"
+	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log",
+	"usage_days", "usage_day_sums", "usage_day_marks"
 };
 
 /*
@@ -266,6 +267,7 @@ usage_maintain(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	ul_maintain(&done);
 	reported = ul_alert_missed();
+	put_count(rsinfo, "days summed", done.days_summed);
 	put_count(rsinfo, "partitions created", done.partitions_created);
 	put_count(rsinfo, "events moved", done.events_moved);
 	put_count(rsinfo, "rows folded", done.rows_folded);
