@@ -178,7 +178,15 @@ bool
 ul_claim_denies(const UlClaim *claim)
 {
 	return ul_enforcement == UL_ENFORCEMENT_ON && claim->value >= 0 &&
-		claim->limit->enforcement == UL_HARD;
+		claim->limit->enforcement == UL_HARD && !claim->paid;
+}
+
+int64
+ul_claim_excess(const UlClaim *claim)
+{
+	int64		left = ul_claim_remaining(claim, claim->sum.used);
+
+	return claim->requested > left ? claim->requested - left : 0;
 }
 
 bool
@@ -198,7 +206,7 @@ ul_claim_reason(const UlClaim *claim)
 		return "ok";
 	if (ul_claim_denies(claim))
 		return claim->requested > claim->value ? "amount_exceeds_limit" : "limit_exceeded";
-	return claim->limit->enforcement == UL_SOFT ? "over_limit" : "shadow";
+	return claim->limit->enforcement == UL_SOFT || claim->paid ? "over_limit" : "shadow";
 }
 
 TimestampTz

@@ -25,6 +25,8 @@ typedef struct UlClaim
 	UlSum		sum;			/* of usage, committed and pending; its window
 								 * does not start before the last reset */
 
+	bool		paid;			/* what is over the limit is paid for */
+
 	/* ul_judge_claim: */
 	bool		exceeded;		/* the request does not fit */
 	TimestampTz fits_at;		/* when it would; DT_NOEND: unknown, or never */
@@ -54,7 +56,10 @@ extern const char *ul_claim_reason(const UlClaim *claim);
 /* Decides whether a request fits, and when it would. */
 extern void ul_judge_claim(UlClaim *claim);
 
-/* Whether the claim can deny: a hard limit that is not unlimited. */
+/* How much of what is requested is over the limit. */
+extern int64 ul_claim_excess(const UlClaim *claim);
+
+/* Whether the claim can deny: a hard limit that is not unlimited, and not paid for. */
 extern bool ul_claim_denies(const UlClaim *claim);
 
 /* Whether one more unit would be admitted. */

@@ -9,6 +9,7 @@
 
 #include "utils/timestamp.h"
 
+#include "charge.h"
 #include "consume.h"
 #include "gate.h"
 #include "guc.h"
@@ -69,8 +70,8 @@ value_or_zero(const int64 *value)
 	return value == NULL ? 0 : *value;
 }
 
-static void
-request_measures(const UlRequest *request, int64 *measures)
+void
+ul_request_measures(const UlRequest *request, int64 *measures)
 {
 	measures[UL_MEASURE_AMOUNT] = request->amount;
 	measures[UL_MEASURE_TOKENS] = value_or_zero(request->tokens_used);
@@ -108,7 +109,7 @@ ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 
 	if (success)
 	{
-		request_measures(request, amounts.measure);
+		ul_request_measures(request, amounts.measure);
 		amounts.events = strcmp(operation, "use") == 0 ? 1 : 0;
 	}
 	else if (strcmp(request->status, "failed") == 0)
@@ -172,7 +173,7 @@ sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
 			!ul_limit_counts(limit, requests[i].event_subtype))
 			continue;
 		applies = true;
-		request_measures(&requests[i], measures);
+		ul_request_measures(&requests[i], measures);
 		claim->requested += measures[limit->measure];
 		if (requests[i].amount != 0 && !dry_run)
 			claim->consumes += measures[limit->measure];
@@ -211,7 +212,7 @@ group_requests(const UlRequest *requests, int count, UlGroup *groups)
 		}
 		if (requests[i].amount != 0)
 			group->asks = true;
-		request_measures(&requests[i], measures);
+		ul_request_measures(&requests[i], measures);
 		for (int j = 0; j < UL_NMEASURES; j++)
 		{
 			group->measures[j] += measures[j];
@@ -313,18 +314,48 @@ decide_unlimited(const UlRequest *requests, const UlGroup *groups, int ngroups, 
 	}
 }
 
+/*
+ * Records what was admitted, and pays for it (charge NULL: it is free); the
+ * event's id where there is one request, else 0.
+ */
+static int64
+record_requests(const UlRequest *requests, int count, UlCharge *charge, TimestampTz now)
+{
+	int64	   *events = palloc0(sizeof(int64) * count);
+
+	for (int i = 0; i < count; i++)
+	{
+		UlRequest	request = requests[i];
+
+		if (request.amount == 0)
+			continue;
+		/* what is over a limit has its price only now */
+		if (charge != NULL && charge->is_had && charge->prices[i] > 0 &&
+			charge->given[i].credits_used == NULL)
+			request.credits_used = &charge->prices[i];
+		events[i] = ul_record(&request, "use", now);
+	}
+	if (charge != NULL)
+		ul_charge_pay(charge, events);
+	return count == 1 ? events[0] : 0;
+}
+
 static void
 decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 {
 	UlGroup    *groups = palloc(sizeof(UlGroup) * count);
-	int			ngroups = group_requests(requests, count, groups);
+	bool		charged = ul_is_charged(requests, count);
+	UlCharge	charge;
+	int			ngroups;
 	TimestampTz now = ul_now();
 	uint64		generation;
 	bool		waited = false;
 	UlClaim    *claims;
 	int			nclaims;
 
-	memset(decision, 0, sizeof(*decision));
+	if (charged)
+		requests = ul_charge_begin(&charge, requests, count);
+	ngroups = group_requests(requests, count, groups);
 	if (!dry_run)
 	{
 		for (int i = 0; i < ngroups; i++)
@@ -340,31 +371,33 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 	 */
 	do
 	{
-		if (waited)
-			now = ul_now();
-		generation = ul_limits_generation();
-		claims = claims_of_groups(groups, ngroups, requests, count, dry_run, now, &nclaims);
-		waited = !dry_run && lock_groups(groups, ngroups, claims);
-	} while (waited || generation != ul_limits_generation());
+		do
+		{
+			if (waited)
+				now = ul_now();
+			generation = ul_limits_generation();
+			claims = claims_of_groups(groups, ngroups, requests, count, dry_run, now, &nclaims);
+			waited = !dry_run && lock_groups(groups, ngroups, claims);
+		} while (waited || generation != ul_limits_generation());
 
-	for (int i = 0; i < ngroups; i++)
-		ul_read_claims(claims + groups[i].first_claim, groups[i].nclaims,
-					   requests[0].user_id, groups[i].usage_type);
-	for (int i = 0; i < nclaims; i++)
-		ul_judge_claim(&claims[i]);
+		for (int i = 0; i < ngroups; i++)
+			ul_read_claims(claims + groups[i].first_claim, groups[i].nclaims,
+						   requests[0].user_id, groups[i].usage_type);
+		for (int i = 0; i < nclaims; i++)
+			ul_judge_claim(&claims[i]);
+		if (charged)
+			ul_charge_price(&charge, claims, nclaims);
 
-	if (nclaims > 0)
-		ul_decide(claims, nclaims, now, decision);
-	else
-		decide_unlimited(requests, groups, ngroups, dry_run, now, decision);
-	if (dry_run || !decision->allowed)
-		return;
+		memset(decision, 0, sizeof(*decision));
+		if (nclaims > 0)
+			ul_decide(claims, nclaims, now, decision);
+		else
+			decide_unlimited(requests, groups, ngroups, dry_run, now, decision);
+		waited = charged && ul_charge_decide(&charge, dry_run, now, decision);
+	} while (waited);
 
-	for (int i = 0; i < count; i++)
-		if (requests[i].amount != 0)
-			decision->event_id = ul_record(&requests[i], "use", now);
-	if (count > 1)
-		decision->event_id = 0;
+	if (!dry_run && decision->allowed)
+		decision->event_id = record_requests(requests, count, charged ? &charge : NULL, now);
 }
 
 void

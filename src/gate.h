@@ -50,6 +50,13 @@ extern void ul_gate_lock_request(const char *user_id, const char *key);
 extern void ul_gate_keep_requests(void);
 extern bool ul_gate_try_forget_requests(void);
 
+/*
+ * Keeps others out of a user's credits until the transaction ends: "alone"
+ * everybody, else those who want to be alone.  A lock is that of many users, so
+ * that a transaction needs only so many of them.
+ */
+extern void ul_gate_lock_credits(const char *user_id, bool alone);
+
 /* Called with each committed counter row's bucket, subtype ("" for none), amounts. */
 typedef void (*UlCounterSeen) (TimestampTz bucket_start, const char *event_subtype,
 							   const int64 *measures, void *arg);

@@ -35,6 +35,10 @@
 #define LOCK_CLASS_FOLD			0x7503
 #define LOCK_CLASS_REQUEST		0x7504
 #define LOCK_CLASS_REQUESTS		0x7505
+#define LOCK_CLASS_CREDITS		0x7506
+
+/* Users share this many locks of credits. */
+#define CREDIT_LOCKS 1024
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -139,6 +143,14 @@ ul_gate_try_forget_requests(void)
 	LOCKTAG		tag = requests_tag();
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+ul_gate_lock_credits(const char *user_id, bool alone)
+{
+	LOCKTAG		tag = lock_tag(hash_pair(user_id, "") % CREDIT_LOCKS, LOCK_CLASS_CREDITS);
+
+	(void) LockAcquire(&tag, alone ? ExclusiveLock : ShareLock, false, false);
 }
 
 typedef struct ReadState

@@ -42,6 +42,14 @@ static const struct
 	const char *name;
 	int			parts;
 }			functions[] = {
+	{"credit_balance", READER | APP | ADMIN},
+	{"credit_grant", BILLING | ADMIN},
+	{"credit_grants", READER | APP | ADMIN},
+	{"credit_refill", APP | BILLING | ADMIN},
+	{"credit_refund", BILLING | ADMIN},
+	{"credit_spend", APP | ADMIN},
+	{"credit_statement", READER | APP | ADMIN},
+	{"credit_void", BILLING | ADMIN},
 	{"usage_adjust", ADMIN},
 	{"usage_anomalies", READER | APP | ADMIN},
 	{"usage_check", READER | APP | ADMIN},
@@ -61,6 +69,7 @@ static const struct
 	{"usage_limits_version", READER | APP | ADMIN},
 	{"usage_maintain", ADMIN},
 	{"usage_now", READER | APP | ADMIN},
+	{"usage_reconcile", READER | APP | BILLING | ADMIN},
 	{"usage_refund", ADMIN},
 	{"usage_reset", ADMIN},
 	{"usage_revoke", ADMIN},
@@ -80,7 +89,7 @@ static const struct
 /* Tables that hold configuration, which the part admin may write */
 static const char *const config_tables[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
-	"user_subscriptions", "usage_members", "usage_alerts"
+	"user_subscriptions", "usage_members", "usage_alerts", "credit_costs"
 };
 
 /* Tables and views whose names CREATE EXTENSION needs */
@@ -88,7 +97,8 @@ static const char *const relations[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
 	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_members",
-	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log"
+	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log",
+	"user_credits", "credit_grants", "credit_transactions", "credit_draws", "credit_costs"
 };
 
 /*
@@ -200,7 +210,7 @@ usage_grant(PG_FUNCTION_ARGS)
 
 	if (!ul_has_schema_usage(schema->namespace, role_oid))
 		ul_execute_text(psprintf("GRANT USAGE ON SCHEMA %s TO %s", schema->quoted_name, role));
-	ul_execute_text(psprintf("GRANT USAGE ON TYPE @.usage_decision TO %s", role));
+	ul_execute_text(psprintf("GRANT USAGE ON TYPE @.usage_decision, @.credit_decision TO %s", role));
 	ul_execute_text(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s", function_list(parts), role));
 	if (parts == ADMIN)
 		ul_execute_text(psprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s",
@@ -218,7 +228,7 @@ usage_revoke(PG_FUNCTION_ARGS)
 	ul_execute_text(psprintf("REVOKE ALL ON FUNCTION %s FROM %s",
 							 function_list(READER | APP | BILLING | ADMIN), role));
 	ul_execute_text(psprintf("REVOKE ALL ON TABLE %s FROM %s", config_table_list(), role));
-	ul_execute_text(psprintf("REVOKE ALL ON TYPE @.usage_decision FROM %s", role));
+	ul_execute_text(psprintf("REVOKE ALL ON TYPE @.usage_decision, @.credit_decision FROM %s", role));
 	ul_execute_text(psprintf("REVOKE USAGE ON SCHEMA %s FROM %s",
 							 ul_schema()->quoted_name, role));
 	PG_RETURN_VOID();

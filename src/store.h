@@ -27,6 +27,16 @@ typedef struct UlArgs
 	char		null[UL_MAX_ARGS];	/* 'n' or ' ', as SPI wants it */
 } UlArgs;
 
+typedef struct UlStatementText
+{
+	const char *text;			/* "@." stands for our schema */
+	int			nargs;
+	Oid			types[UL_MAX_ARGS];
+} UlStatementText;
+
+/* in a list of parameter types: our usage_decision, whose OID is not constant */
+#define UL_DECISION_TYPE InvalidOid
+
 typedef enum UlStatement
 {
 	UL_UPDATE_COUNTER,
@@ -59,8 +69,23 @@ typedef enum UlStatement
 	UL_IMPORT_SUBSCRIPTION,
 	UL_IMPORT_COUNTER,
 	UL_DELETE_OLD_EVENTS,
+	UL_LOCK_CREDITS,
+	UL_BEGIN_CREDITS,
+	UL_SPEND_FAST,
+	UL_WRITE_CREDITS,
+	UL_WRITE_CREDITS_UNREAD,
+	UL_SPEND_PLAIN,
+	UL_INSERT_TRANSACTION,
+	UL_INSERT_DRAW,
+	UL_INSERT_GRANT,
+	UL_UPDATE_GRANT,
+	UL_UPDATE_GRANT_UNREAD,
+	UL_RECONCILE_CREDITS,
 	UL_NSTATEMENTS
 } UlStatement;
+
+/* The statements of a topic that has a file of its own; no text: not one of them. */
+extern const UlStatementText ul_credit_statements[UL_NSTATEMENTS];
 
 /* Append a parameter; a NULL pointer is null. */
 extern void ul_arg_text(UlArgs *args, const char *value);
