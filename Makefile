@@ -15,12 +15,13 @@ REGRESS = setup limits_config tiers overrides track check consume enforce \
 	status privileges search_path maintain comments \
 	anew stat_summary stat_stats stat_explain stat_users stat_top_users stat_trends \
 	stat_funnel stat_error_rates stat_distribution stat_anomalies stat_errors \
+	credit_spend credit_time credit_refund credit_usage credit_transactions \
 	doctor import drop_extension cleanup
 REGRESS_OPTS = --inputdir=test --temp-instance=./tmp_check --temp-config=test/usage_limits.conf
 ISOLATION = race_last_unit race_two_limits race_rollback race_savepoint \
 	race_config_change race_repeatable_read race_serializable race_prepared \
 	race_opposite_order race_idempotency race_track_never_waits race_corrections \
-	race_maintain race_check_never_waits
+	race_maintain race_check_never_waits race_credits race_credits_isolation
 ISOLATION_OPTS = --inputdir=test --outputdir=. --temp-instance=./tmp_check_iso --temp-config=test/usage_limits.conf
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl

@@ -150,6 +150,18 @@ ul_find_costs(const char *usage_type, const char *event_subtype, const UlCost **
 	return 1;
 }
 
+bool
+ul_type_has_costs(const char *usage_type)
+{
+	const UlCosts *all = get_costs();
+	int64		credits;
+
+	for (int i = 0; i < all->count; i++)
+		if (strcmp(all->costs[i].usage_type, usage_type) == 0)
+			return true;
+	return ul_setting_credit_cost(usage_type, &credits);
+}
+
 int64
 ul_cost_price(const UlCost *cost, int64 units)
 {

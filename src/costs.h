@@ -28,6 +28,9 @@ typedef struct UlCost
  */
 extern int	ul_find_costs(const char *usage_type, const char *event_subtype, const UlCost **costs);
 
+/* Whether any use of a type costs something. */
+extern bool ul_type_has_costs(const char *usage_type);
+
 /* The price of some units, rounded up; one that is out of range is 22003. */
 extern int64 ul_cost_price(const UlCost *cost, int64 units);
 

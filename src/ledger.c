@@ -11,8 +11,9 @@
  * a transaction can lock any number of rows.  To a REPEATABLE READ or
  * SERIALIZABLE one a row that others have locked and changed is an error,
  * 40001: it waits until it is alone with the user, by a lock that the others
- * share, and what it reads then is what the last change has left.  Nobody ever
- * waits for the one lock while he has the other.
+ * share, and what it reads then is what the last change has left.  As a
+ * transaction keeps its level, none shares that lock first and then wants it for
+ * itself.
  *
  * Reads neither wait nor take SIREAD locks, and neither do writes in a
  * SERIALIZABLE transaction (the statements named UNREAD).
@@ -139,7 +140,7 @@ grant_of_slot(TupleTableSlot *slot)
 	grant->amount = ul_slot_int8(slot, Anum_grant_amount, 0);
 	grant->remaining = ul_slot_int8(slot, Anum_grant_remaining, 0);
 	grant->written_remaining = grant->remaining;
-	grant->priority = DatumGetInt32(slot_getattr(slot, Anum_grant_priority, &isnull));
+	grant->priority = ul_slot_int8(slot, Anum_grant_priority, 0);
 	grant->effective_at = ul_slot_time(slot, Anum_grant_effective_at, DT_NOBEGIN);
 	grant->expires_at = ul_slot_time(slot, Anum_grant_expires_at, DT_NOEND);
 	value = slot_getattr(slot, Anum_grant_recurs_every, &isnull);
@@ -384,7 +385,7 @@ insert_grant(UlLedger *ledger, UlGrant *grant)
 	ul_arg_text(&args, grant->transaction_type);
 	ul_arg_int8(&args, grant->amount);
 	ul_arg_int8(&args, grant->remaining);
-	ul_arg_datum(&args, Int32GetDatum(grant->priority), false);
+	ul_arg_int8(&args, grant->priority);
 	ul_arg_time(&args, grant->effective_at);
 	arg_time_or_null(&args, grant->expires_at, DT_NOEND);
 	ul_arg_datum(&args, IntervalPGetDatum(grant->recurs_every), grant->recurs_every == NULL);
@@ -462,7 +463,7 @@ static void
 write_draws(const UlLedger *ledger, const UlEntry *entry)
 {
 	ListCell   *cell;
-	int			draw_no = 0;
+	int64		draw_no = 0;
 
 	foreach(cell, entry->draws)
 	{
@@ -475,7 +476,7 @@ write_draws(const UlLedger *ledger, const UlEntry *entry)
 		ul_arg_int8(&args, draw->amount);
 		ul_arg_int8(&args, draw->shortfall);
 		arg_int8_or_null(&args, entry->refund_of, 0);
-		ul_arg_datum(&args, Int32GetDatum(++draw_no), false);
+		ul_arg_int8(&args, ++draw_no);
 		ul_execute(UL_INSERT_DRAW, &args);
 	}
 }

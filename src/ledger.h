@@ -32,7 +32,7 @@ typedef struct UlGrant
 	const char *transaction_type;
 	int64		amount;
 	int64		remaining;
-	int			priority;
+	int64		priority;
 	TimestampTz effective_at;
 	TimestampTz expires_at;		/* DT_NOEND: never */
 	const Interval *recurs_every;	/* NULL: given once */

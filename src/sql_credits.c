@@ -142,7 +142,7 @@ credit_grant(PG_FUNCTION_ARGS)
 	UlCreditDecision decision;
 
 	refuse_null(fcinfo, 5, "priority");
-	grant.priority = PG_GETARG_INT32(5);
+	grant.priority = PG_GETARG_INT64(5);
 	if (grant.max_rollover > 0 && grant.recurs_every == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -258,7 +258,7 @@ credit_grants(PG_FUNCTION_ARGS)
 		values[STATE] = CStringGetTextDatum(ul_grant_state(grant, now));
 		values[AMOUNT] = Int64GetDatum(grant->amount);
 		values[REMAINING] = Int64GetDatum(grant->remaining);
-		values[PRIORITY] = Int32GetDatum(grant->priority);
+		values[PRIORITY] = Int64GetDatum(grant->priority);
 		values[EFFECTIVE_AT] = TimestampTzGetDatum(grant->effective_at);
 		values[EXPIRES_AT] = time_or_null(grant->expires_at, DT_NOEND, &nulls[EXPIRES_AT]);
 		values[RECURS_EVERY] = IntervalPGetDatum(grant->recurs_every);

@@ -16,6 +16,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "costs.h"
 #include "guc.h"
 #include "limits.h"
 #include "schema.h"
@@ -379,6 +380,12 @@ check_durability(const TriggerData *trigger)
 				 errdetail("Limit \"%s\" of usage type \"%s\" has another.",
 						   TextDatumGetCString(other), TextDatumGetCString(args.value[0])),
 				 errhint("usage_set_limit with a durability changes all of them.")));
+	if (strcmp(TextDatumGetCString(args.value[1]), "relaxed") == 0 &&
+		ul_type_has_costs(TextDatumGetCString(args.value[0])))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a limit on usage that costs credits cannot be relaxed"),
+				 errdetail("Usage of \"%s\" costs credits.", TextDatumGetCString(args.value[0]))));
 }
 
 /* An override of a user's makes users stale, one of a tier's the configuration. */

@@ -89,14 +89,14 @@ const UlStatementText ul_credit_statements[UL_NSTATEMENTS] = {
 	[UL_INSERT_DRAW] = {
 		"INSERT INTO @.credit_draws (user_id, transaction_id, grant_id, amount, shortfall, refund_of, draw_no)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		7, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT4OID}
+		7, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID}
 	},
 	[UL_INSERT_GRANT] = {
 		"INSERT INTO @.credit_grants (id, user_id, transaction_type, amount, remaining, priority, effective_at,"
 		" expires_at, recurs_every, max_rollover, period_end, reference_id, description, metadata, created_at,"
 		" is_open, has_started, is_daily_refill, granted, sequence_no)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
-		20, {INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID,
+		20, {INT8OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID,
 			TIMESTAMPTZOID, INTERVALOID, INT8OID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID,
 		BOOLOID, BOOLOID, BOOLOID, INT8OID, INT8OID}
 	},

@@ -39,7 +39,7 @@ CREATE TABLE credit_grants (
 	transaction_type text COLLATE "C" NOT NULL,
 	amount bigint NOT NULL,
 	remaining bigint NOT NULL DEFAULT 0,
-	priority integer NOT NULL DEFAULT 0,
+	priority bigint NOT NULL DEFAULT 0,
 	effective_at timestamptz NOT NULL,
 	expires_at timestamptz,
 	recurs_every interval,
@@ -125,7 +125,7 @@ CREATE TABLE credit_draws (
 	amount bigint NOT NULL,
 	shortfall bigint NOT NULL DEFAULT 0,
 	refund_of bigint,
-	draw_no integer NOT NULL,
+	draw_no bigint NOT NULL,
 	PRIMARY KEY (user_id, transaction_id, draw_no)
 );
 CREATE INDEX credit_draws_refund_idx ON credit_draws (user_id, refund_of) WHERE refund_of IS NOT NULL;
@@ -144,7 +144,7 @@ CREATE TABLE credit_costs (
 		CONSTRAINT credit_costs_usage_type_check CHECK (char_length(usage_type) BETWEEN 1 AND 50),
 	event_subtype text COLLATE "C"
 		CONSTRAINT credit_costs_event_subtype_check CHECK (event_subtype <> ''),
-	measure text NOT NULL DEFAULT 'amount'
+	measure text COLLATE "C" NOT NULL DEFAULT 'amount'
 		CONSTRAINT credit_costs_measure_check CHECK (measure IN ('amount', 'tokens', 'duration_ms')),
 	credits bigint NOT NULL
 		CONSTRAINT credit_costs_credits_check CHECK (credits BETWEEN 0 AND 1000000000000000),
@@ -211,7 +211,7 @@ CREATE FUNCTION credit_grant(
 	transaction_type text DEFAULT 'purchase',
 	reference_id text DEFAULT NULL,
 	description text DEFAULT NULL,
-	priority integer DEFAULT 0,
+	priority bigint DEFAULT 0,
 	effective_at timestamptz DEFAULT NULL,
 	expires_at timestamptz DEFAULT NULL,
 	recurs_every interval DEFAULT NULL,
@@ -261,7 +261,7 @@ CREATE FUNCTION credit_grants(
 	OUT state text,
 	OUT amount bigint,
 	OUT remaining bigint,
-	OUT priority integer,
+	OUT priority bigint,
 	OUT effective_at timestamptz,
 	OUT expires_at timestamptz,
 	OUT recurs_every interval,
