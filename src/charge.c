@@ -16,11 +16,9 @@
 #include "grants.h"
 #include "guc.h"
 
-/* A wait for the ledger after which windows may be others. */
-#define LONG_WAIT 1000
-
-bool
-ul_is_charged(const UlRequest *requests, int count)
+/* Whether usage is charged and any of the requests costs credits. */
+static bool
+is_charged(const UlRequest *requests, int count)
 {
 	bool		charged = false;
 
@@ -73,29 +71,31 @@ fixed_price(const UlRequest *request)
 	return price;
 }
 
-const UlRequest *
-ul_charge_begin(UlCharge *charge, const UlRequest *requests, int count)
+UlCharge *
+ul_charge_begin(const UlRequest **requests, int count)
 {
-	UlRequest  *copies = palloc(sizeof(UlRequest) * count);
+	UlCharge   *charge;
+	UlRequest  *copies;
 
-	memset(charge, 0, sizeof(*charge));
+	if (!is_charged(*requests, count))
+		return NULL;
+	charge = palloc0(sizeof(UlCharge));
+	copies = palloc(sizeof(UlRequest) * count);
+	memcpy(copies, *requests, sizeof(UlRequest) * count);
 	charge->count = count;
-	charge->given = requests;
+	charge->given = *requests;
 	charge->requests = copies;
 	charge->prices = palloc0(sizeof(int64) * count);
-	memcpy(copies, requests, sizeof(UlRequest) * count);
 	for (int i = 0; i < count; i++)
 	{
-		charge->prices[i] = fixed_price(&requests[i]);
-		if (copies[i].credits_used == NULL && charge->prices[i] > 0)
-		{
-			int64	   *credits = palloc(sizeof(int64));
+		int64	   *credits = palloc(sizeof(int64));
 
-			*credits = charge->prices[i];
+		*credits = fixed_price(&copies[i]);
+		if (copies[i].credits_used == NULL && *credits > 0)
 			copies[i].credits_used = credits;
-		}
 	}
-	return copies;
+	*requests = copies;
+	return charge;
 }
 
 /* The cost of what a request uses beyond a limit of a measure, or NULL. */
@@ -105,7 +105,8 @@ overage_cost(const UlRequest *request, const UlLimit *limit)
 	const UlCost *costs;
 	int			ncosts;
 
-	if (request->amount == 0 || strcmp(request->usage_type, limit->usage_type) != 0 ||
+	if (request->amount == 0 || !ul_limit_sums(limit) ||
+		strcmp(request->usage_type, limit->usage_type) != 0 ||
 		!ul_limit_counts(limit, request->event_subtype))
 		return NULL;
 	ncosts = ul_find_costs(request->usage_type, request->event_subtype, &costs);
@@ -150,19 +151,61 @@ note_overage(UlCharge *charge, const UlClaim *claim, int64 (*over)[UL_NMEASURES]
 }
 
 void
-ul_charge_price(UlCharge *charge, UlClaim *claims, int nclaims)
+ul_charge_make_room(const UlCharge *charge, UlClaim *claims, int nclaims)
 {
-	int64		(*over)[UL_NMEASURES] = palloc0(sizeof(*over) * charge->count);
+	ListCell   *cell;
 
-	charge->price = 0;
+	foreach(cell, charge->overages)
+	{
+		const UlOverage *overage = lfirst(cell);
+
+		for (int i = 0; i < nclaims; i++)
+			if (strcmp(claims[i].limit->limit_type, overage->limit_type) == 0)
+				claims[i].room = overage->units;
+	}
+}
+
+/* Pays for what claims deny, where all that one denies can be paid for; true if the gate is to be asked. */
+static bool
+pay_overage(UlCharge *charge, UlClaim *claims, int nclaims, int64 (*over)[UL_NMEASURES])
+{
+	bool		denied = false;
+	bool		ask = false;
+
+	charge->overages = NIL;
 	charge->fits_at = DT_NOBEGIN;
 	for (int i = 0; i < nclaims; i++)
 	{
-		if (!claims[i].exceeded || !ul_claim_denies(&claims[i]) || !note_overage(charge, &claims[i], over))
+		UlClaim    *claim = &claims[i];
+		UlOverage  *overage;
+
+		if (!claim->exceeded || !ul_claim_denies(claim))
 			continue;
-		claims[i].paid = true;
-		charge->fits_at = Max(charge->fits_at, claims[i].fits_at);
+		if (!note_overage(charge, claim, over))
+		{
+			denied = true;
+			continue;
+		}
+		claim->paid = ul_claim_excess(claim);
+		ask = ask || claim->paid > claim->room;
+		charge->fits_at = Max(charge->fits_at, claim->fits_at);
+		overage = palloc(sizeof(UlOverage));
+		overage->limit_type = claim->limit->limit_type;
+		overage->units = claim->paid;
+		charge->overages = lappend(charge->overages, overage);
 	}
+	if (charge->fits_at == DT_NOBEGIN)
+		charge->fits_at = DT_NOEND;
+	return ask && !denied;
+}
+
+bool
+ul_charge_price(UlCharge *charge, UlClaim *claims, int nclaims)
+{
+	int64		(*over)[UL_NMEASURES] = palloc0(sizeof(*over) * charge->count);
+	bool		ask = pay_overage(charge, claims, nclaims, over);
+
+	charge->price = 0;
 	for (int i = 0; i < charge->count; i++)
 	{
 		const UlRequest *request = &charge->requests[i];
@@ -176,9 +219,17 @@ ul_charge_price(UlCharge *charge, UlClaim *claims, int nclaims)
 											   ul_cost_price(&costs[j], over[i][costs[j].measure]));
 		charge->price = add_prices(charge->price, charge->prices[i]);
 	}
-	if (charge->fits_at == DT_NOBEGIN)
-		charge->fits_at = DT_NOEND;
 	pfree(over);
+	return ask;
+}
+
+const int64 *
+ul_charge_price_of(const UlCharge *charge, int request)
+{
+	if (!charge->is_had || charge->prices[request] == 0 ||
+		charge->given[request].credits_used != NULL)
+		return NULL;
+	return &charge->prices[request];
 }
 
 /* The answer where the price is not had. */
@@ -205,7 +256,7 @@ deny(UlCharge *charge, UlLedger *ledger, TimestampTz now, UlDecision *decision)
 		Min((refill_at - now + USECS_PER_SEC - 1) / USECS_PER_SEC, PG_INT32_MAX);
 }
 
-bool
+void
 ul_charge_decide(UlCharge *charge, bool dry_run, TimestampTz now, UlDecision *decision)
 {
 	UlLedger   *ledger = &charge->ledger;
@@ -213,7 +264,7 @@ ul_charge_decide(UlCharge *charge, bool dry_run, TimestampTz now, UlDecision *de
 
 	charge->is_had = false;
 	if (charge->price == 0)
-		return false;
+		return;
 
 	/* who is denied waits for nobody */
 	charge->is_had = ul_ledger_look(ledger, user_id, charge->price);
@@ -221,16 +272,13 @@ ul_charge_decide(UlCharge *charge, bool dry_run, TimestampTz now, UlDecision *de
 	{
 		ul_ledger_open(ledger, user_id);
 		charge->is_had = ul_ledger_has(ledger, charge->price);
-		if (ul_now() - now > LONG_WAIT)
-			return true;
 	}
 	if (charge->is_had)
-		return false;
+		return;
 	if (ul_enforcement == UL_ENFORCEMENT_ON)
 		deny(charge, ledger, now, decision);
 	else if (ul_enforcement == UL_ENFORCEMENT_SHADOW)
 		decision->reason = "shadow";
-	return false;
 }
 
 void
@@ -241,7 +289,7 @@ ul_charge_pay(UlCharge *charge, const int64 *events)
 	for (int i = 0; i < charge->count; i++)
 	{
 		const UlRequest *request = &charge->requests[i];
-		UlEntry    *entry;
+		UlCreditEntry *entry;
 
 		if (charge->prices[i] == 0)
 			continue;

@@ -14,15 +14,15 @@
 #include "claims.h"
 #include "gate.h"
 #include "guc.h"
+#include "rate.h"
+#include "scan.h"
 #include "xact.h"
 
-/* Reading a key's rows into claims */
-typedef struct ReadState
+bool
+ul_limit_sums(const UlLimit *limit)
 {
-	UlClaim    *claims;
-	int			count;
-	TimestampTz newest_bucket;
-} ReadState;
+	return limit->kind == UL_KIND_COUNTER || limit->kind == UL_KIND_GAUGE;
+}
 
 bool
 ul_limit_counts(const UlLimit *limit, const char *event_subtype)
@@ -44,120 +44,139 @@ ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, Timestam
 	window = ul_limit_window(limit, user, now);
 	claim->sum.measure = limit->measure;
 	claim->sum.event_subtype = limit->event_subtype;
-	claim->sum.sliding = limit->period.alignment == UL_ALIGN_SLIDING;
+	if (limit->period.alignment == UL_ALIGN_SLIDING)
+		claim->sum.sub_bucket = limit->period.sub_bucket;
 	claim->sum.start = Max(window.start, reset);
 	claim->sum.end = window.end;
-}
-
-/* Makes room for one more part; the array grows by doubling. */
-static void
-make_room(UlSum *sum)
-{
-	if (!sum->sliding || sum->nparts < sum->max_parts)
-		return;
-	sum->max_parts = Max(8, sum->max_parts * 2);
-	sum->parts = sum->parts == NULL ? palloc(sizeof(UlPart) * sum->max_parts) :
-		repalloc(sum->parts, sizeof(UlPart) * sum->max_parts);
-}
-
-static void
-add_usage(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
-{
-	ReadState  *state = arg;
-
-	state->newest_bucket = Max(state->newest_bucket, bucket_start);
-	for (int i = 0; i < state->count; i++)
+	claim->at = Max(now, reset);
+	ul_gcra_init(&claim->rate_state);
+	if (limit->kind == UL_KIND_RATE && claim->value > 0)
 	{
-		UlSum	   *sum = &state->claims[i].sum;
-
-		if (state->claims[i].limit->kind == UL_KIND_CONCURRENCY ||
-			!ul_sum_counts(sum, event_subtype))
-			continue;
-		make_room(sum);
-		(void) ul_sum_add(sum, bucket_start, measures[sum->measure]);
+		claim->rate.units = claim->value;
+		claim->rate.period = limit->rate_period;
+		if (limit->burst > 0)
+			claim->value = limit->burst;
+		claim->value = Min(claim->value, ul_gcra_max_units(&claim->rate, claim->at));
 	}
 }
 
-/* When no more than some usage will be left in a sliding window, or DT_NOEND. */
-static TimestampTz
-parts_left_at(const UlClaim *claim, int64 usage)
+/* Whether usage leaves bit by bit, and not when a window ends. */
+static bool
+leaves_gradually(const UlLimit *limit)
 {
-	int			part = ul_sum_part_above(&claim->sum, usage);
-
-	if (part < 0)
-		return DT_NOEND;
-	return ul_sliding_leaves(&claim->limit->period, claim->sum.parts[part].bucket_start);
+	return limit->period.alignment == UL_ALIGN_SLIDING || limit->kind == UL_KIND_RATE;
 }
 
-/* Calls "seen" for the transaction's own cells of a key. */
-static void
-read_pending(const char *user_id, const char *usage_type, UlCounterSeen seen, void *arg)
+/* When no more than some usage will be left of what leaves gradually, or DT_NOEND. */
+static TimestampTz
+falls_to(const UlClaim *claim, int64 usage)
 {
-	UlKey	   *key = ul_xact_find_key(user_id, usage_type);
+	int			part;
 
-	if (key == NULL)
-		return;
-	for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
-		for (UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
-			seen(cell->bucket_start, cell->event_subtype, frame->amounts.measure, arg);
+	if (claim->limit->kind == UL_KIND_RATE)
+		return claim->sum.used > usage ?
+			ul_gcra_falls_to(&claim->rate_state, usage) : DT_NOEND;
+	part = ul_sum_part_above(&claim->sum, usage);
+	if (part < 0)
+		return DT_NOEND;
+	return ul_sliding_leaves(&claim->limit->period, claim->sum.parts[part].start);
+}
+
+int
+ul_claim_tests(UlClaim *claims, int count, UlTest *tests)
+{
+	int			ntests = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		UlClaim    *claim = &claims[i];
+
+		if (!ul_limit_sums(claim->limit))
+			continue;
+		tests[ntests].sum = &claim->sum;
+		tests[ntests].requested = claim->requested;
+		tests[ntests].value = claim->value < 0 ? claim->value :
+			ul_add_saturated(claim->value, claim->room);
+		tests[ntests].denies = ul_claim_denies(claim);
+		ntests++;
+	}
+	return ntests;
 }
 
 void
-ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type)
+ul_read_rates(UlClaim *claims, int count)
 {
-	ReadState	state = {.claims = claims,.count = count,.newest_bucket = DT_NOBEGIN};
-	TimestampTz from = DT_NOEND;
+	for (int i = 0; i < count; i++)
+	{
+		UlClaim    *claim = &claims[i];
 
-	for (int i = 0; i < count; i++)
-		if (claims[i].limit->kind != UL_KIND_CONCURRENCY)
-			from = Min(from, claims[i].sum.start);
-	if (from == DT_NOEND)
-		return;
-	ul_gate_read(user_id, usage_type, from, add_usage, &state);
-	ul_xact_rows_read(user_id, usage_type, state.newest_bucket);
-	read_pending(user_id, usage_type, add_usage, &state);
-	for (int i = 0; i < count; i++)
-		ul_sum_parts(&claims[i].sum);
+		if (claim->limit->kind != UL_KIND_RATE)
+			continue;
+		ul_rate_read(claim->user->user_id, claim->limit->limit_type, &claim->rate_state);
+		if (claim->rate_state.written_at < claim->sum.start)
+			ul_gcra_init(&claim->rate_state);
+		if (claim->rate.units > 0)
+			ul_gcra_apply(&claim->rate_state, &claim->rate);
+		claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	}
 }
 
-typedef struct SumState
+void
+ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+			   TimestampTz now)
 {
-	TimestampTz from;
-	TimestampTz newest;
-	int64		sum;
-} SumState;
+	UlTest	   *tests = palloc(sizeof(UlTest) * Max(count, 1));
+	int			ntests = ul_claim_tests(claims, count, tests);
 
-static void
-add_to_sum(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
-{
-	SumState   *state = arg;
-
-	if (bucket_start < state->from)
-		return;
-	state->sum = ul_add_saturated(state->sum, measures[UL_MEASURE_AMOUNT]);
-	state->newest = Max(state->newest, bucket_start);
-}
-
-static SumState
-sum_since(const char *user_id, const char *usage_type, TimestampTz from)
-{
-	SumState	state = {.from = from,.newest = DT_NOBEGIN};
-
-	ul_gate_read(user_id, usage_type, from, add_to_sum, &state);
-	read_pending(user_id, usage_type, add_to_sum, &state);
-	return state;
+	ul_xact_read(user_id, usage_type, UL_ASK_READ, tests, ntests, now);
+	pfree(tests);
+	ul_read_rates(claims, count);
 }
 
 int64
-ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from)
+ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from, UlAsk ask,
+			   TimestampTz now)
 {
-	return sum_since(user_id, usage_type, from).sum;
+	UlSum		sum = {.measure = UL_MEASURE_AMOUNT,.start = from,.end = DT_NOEND};
+	UlTest		test = {.sum = &sum};
+
+	ul_xact_read(user_id, usage_type, ask, &test, 1, now);
+	return sum.used;
+}
+
+typedef struct NewestState
+{
+	TimestampTz newest;
+} NewestState;
+
+static void
+note_bucket(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
+{
+	NewestState *state = arg;
+
+	state->newest = Max(state->newest, bucket_start);
 }
 
 TimestampTz
 ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from)
 {
-	return sum_since(user_id, usage_type, from).newest;
+	NewestState state = {.newest = DT_NOBEGIN};
+	UlKey	   *key = ul_xact_key(user_id, usage_type);
+	Snapshot	snapshot = ul_latest_snapshot(false);
+
+	ul_gate_scan(user_id, usage_type, from, snapshot, note_bucket, &state);
+	ul_release_snapshot(snapshot);
+	for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
+		if (cell->top != NULL && cell->bucket_start >= from)
+			state.newest = Max(state.newest, cell->bucket_start);
+	if (ul_shared_gate())
+	{
+		TimestampTz reserved = ul_shared_newest_bucket(&key->pin);
+
+		if (reserved >= from)
+			state.newest = Max(state.newest, reserved);
+	}
+	return state.newest;
 }
 
 void
@@ -168,8 +187,8 @@ ul_judge_claim(UlClaim *claim)
 		claim->requested > ul_subtract_saturated(claim->value, claim->sum.used);
 	if (!claim->exceeded || claim->requested > claim->value)
 		return;
-	if (claim->limit->period.alignment == UL_ALIGN_SLIDING)
-		claim->fits_at = parts_left_at(claim, claim->value - claim->requested);
+	if (leaves_gradually(claim->limit))
+		claim->fits_at = falls_to(claim, claim->value - claim->requested);
 	else
 		claim->fits_at = claim->sum.end;
 }
@@ -178,7 +197,7 @@ bool
 ul_claim_denies(const UlClaim *claim)
 {
 	return ul_enforcement == UL_ENFORCEMENT_ON && claim->value >= 0 &&
-		claim->limit->enforcement == UL_HARD && !claim->paid;
+		claim->limit->enforcement == UL_HARD && claim->paid == 0;
 }
 
 int64
@@ -206,15 +225,44 @@ ul_claim_reason(const UlClaim *claim)
 		return "ok";
 	if (ul_claim_denies(claim))
 		return claim->requested > claim->value ? "amount_exceeds_limit" : "limit_exceeded";
-	return claim->limit->enforcement == UL_SOFT || claim->paid ? "over_limit" : "shadow";
+	return claim->limit->enforcement == UL_SOFT || claim->paid > 0 ? "over_limit" : "shadow";
 }
 
 TimestampTz
 ul_claim_resets_at(const UlClaim *claim)
 {
-	if (claim->limit->period.alignment != UL_ALIGN_SLIDING)
+	if (!leaves_gradually(claim->limit))
 		return claim->sum.end;
-	return parts_left_at(claim, 0);
+	return falls_to(claim, 0);
+}
+
+bool
+ul_claim_uses_rate(const UlClaim *claim)
+{
+	return claim->rate.units > 0 && claim->consumes != 0;
+}
+
+static void
+use_rate(UlClaim *claim)
+{
+	if (!ul_claim_uses_rate(claim) || claim->rate_used)
+		return;
+	ul_gcra_use(&claim->rate_state, &claim->rate, claim->at, claim->consumes);
+	claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	claim->rate_used = true;
+}
+
+void
+ul_store_rates(UlClaim *claims, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (!ul_claim_uses_rate(&claims[i]))
+			continue;
+		use_rate(&claims[i]);
+		ul_rate_store(claims[i].user->user_id, claims[i].limit->limit_type,
+					  &claims[i].rate_state);
+	}
 }
 
 int64
@@ -281,11 +329,13 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 	decision->title = limit->description;
 	decision->requested = claim->requested;
 	decision->limit = claim->value;
-	if (consumed && claim->consumes != 0)
+	if (consumed && limit->kind == UL_KIND_RATE)
+		use_rate(claim);
+	else if (consumed && claim->consumes != 0)
 	{
 		TimestampTz at = ul_limit_bucket_floor(limit, claim->user, now);
 
-		make_room(&claim->sum);
+		ul_sum_make_room(&claim->sum, 1);
 		(void) ul_sum_add(&claim->sum, Max(at, claim->sum.start), claim->consumes);
 		ul_sum_parts(&claim->sum);
 	}
@@ -319,7 +369,7 @@ ul_decide(UlClaim *claims, int count, TimestampTz now, UlDecision *decision)
 		describe(denying, false, now, decision);
 		decision->allowed = false;
 		decision->reason = ul_claim_reason(denying);
-		if (denying->limit->period.alignment == UL_ALIGN_SLIDING)
+		if (leaves_gradually(denying->limit))
 			decision->reset_at = denying->fits_at;
 		if (denying->fits_at != DT_NOEND)
 			decision->retry_after =
@@ -344,7 +394,7 @@ ul_bucket_start(const UlType *type, const UlUser *user, const char *usage_type,
 	{
 		const UlLimit *limit = type->limits[i];
 
-		if (limit->kind != UL_KIND_CONCURRENCY)
+		if (ul_limit_sums(limit))
 			start = Max(start, ul_limit_bucket_floor(limit, user, at));
 	}
 	return start;

@@ -26,11 +26,11 @@ typedef struct FoundEntry
 {
 	bool		found;
 	char	   *user_id;
-	UlEntry		entry;
+	UlCreditEntry entry;
 } FoundEntry;
 
 static void
-entry_of_slot(TupleTableSlot *slot, UlEntry *entry)
+entry_of_slot(TupleTableSlot *slot, UlCreditEntry *entry)
 {
 	memset(entry, 0, sizeof(*entry));
 	entry->id = ul_slot_int8(slot, Anum_transaction_id, 0);
@@ -134,7 +134,7 @@ find_grant(UlTable index, int nkeys, ScanKey keys, FoundGrant *found)
 }
 
 static void
-decide(UlCreditDecision *decision, int64 balance, const UlEntry *entry)
+decide(UlCreditDecision *decision, int64 balance, const UlCreditEntry *entry)
 {
 	memset(decision, 0, sizeof(*decision));
 	decision->allowed = true;
@@ -192,7 +192,7 @@ void
 ul_credit_grant(const char *user_id, UlGrant *grant, UlCreditDecision *decision)
 {
 	UlLedger	ledger;
-	UlEntry    *entry;
+	UlCreditEntry *entry;
 
 	ul_ledger_open(&ledger, user_id);
 	if (answered_grant(user_id, grant, decision))
@@ -238,7 +238,7 @@ static void
 spend_of_ledger(const UlSpend *spend, UlCreditDecision *decision)
 {
 	UlLedger	ledger;
-	UlEntry    *entry;
+	UlCreditEntry *entry;
 	FoundEntry	found;
 
 	ul_ledger_open(&ledger, spend->user_id);
@@ -266,7 +266,7 @@ spend_of_ledger(const UlSpend *spend, UlCreditDecision *decision)
 void
 ul_credit_spend(const UlSpend *spend, UlCreditDecision *decision)
 {
-	UlEntry		entry = {
+	UlCreditEntry entry = {
 		.transaction_type = UL_TYPE_USAGE,
 		.description = spend->description,
 		.metadata = spend->metadata,
@@ -358,7 +358,7 @@ read_refunded(TupleTableSlot *slot, void *arg)
 
 /* The draws of an entry, less what was given back. */
 static void
-read_draws(UlLedger *ledger, const UlEntry *entry, DrawState *state)
+read_draws(UlLedger *ledger, const UlCreditEntry *entry, DrawState *state)
 {
 	ScanKeyData keys[2];
 	Snapshot	snapshot = ul_latest_snapshot(false);
@@ -394,7 +394,7 @@ ul_credit_refund(int64 transaction_id, const int64 *amount, const char *user_id,
 	FoundEntry	last;
 	UlLedger	ledger;
 	DrawState	state;
-	UlEntry    *entry;
+	UlCreditEntry *entry;
 	int64		left;
 
 	if (!find_entry_by_id(transaction_id, &spent) ||
@@ -468,7 +468,7 @@ ul_credit_void(int64 grant_id, const char *user_id, UlCreditDecision *decision)
 	FoundEntry	found;
 	UlLedger	ledger;
 	UlGrant    *grant;
-	UlEntry    *entry;
+	UlCreditEntry *entry;
 	ScanKeyData key;
 	char	   *reference;
 
@@ -570,7 +570,7 @@ ul_credit_balance(const char *user_id, TimestampTz at)
 	balance = balance_after(user_id, last_number_before(user_id, written_count(&ledger), at + 1));
 	foreach(cell, ledger.entries)
 	{
-		UlEntry    *entry = lfirst(cell);
+		UlCreditEntry *entry = lfirst(cell);
 
 		if (entry->created_at <= at)
 			balance = entry->balance_after;
@@ -589,7 +589,7 @@ static bool
 read_line(TupleTableSlot *slot, void *arg)
 {
 	StatementState *state = arg;
-	UlEntry    *entry = palloc(sizeof(UlEntry));
+	UlCreditEntry *entry = palloc(sizeof(UlCreditEntry));
 
 	entry_of_slot(slot, entry);
 	if (entry->created_at >= state->ends_at || entry->sequence_no > state->last)
@@ -626,7 +626,7 @@ ul_credit_statement(const char *user_id, TimestampTz starts_at, TimestampTz ends
 
 	foreach(cell, ledger.entries)
 	{
-		UlEntry    *entry = lfirst(cell);
+		UlCreditEntry *entry = lfirst(cell);
 
 		if (entry->created_at < starts_at)
 			lines->opening = entry->balance_after;
@@ -634,7 +634,7 @@ ul_credit_statement(const char *user_id, TimestampTz starts_at, TimestampTz ends
 			lines->entries = lappend(lines->entries, entry);
 	}
 	lines->closing = lines->entries == NIL ? lines->opening :
-		((UlEntry *) llast(lines->entries))->balance_after;
+		((UlCreditEntry *) llast(lines->entries))->balance_after;
 }
 
 List *

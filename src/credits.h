@@ -69,7 +69,8 @@ extern int64 ul_credit_balance(const char *user_id, TimestampTz at);
 typedef struct UlStatementLines
 {
 	int64		opening;
-	List	   *entries;		/* of UlEntry; id 0: due, and not written yet */
+	List	   *entries;		/* of UlCreditEntry; id 0: due, and not
+								 * written yet */
 	int64		closing;
 	TimestampTz ends_at;
 } UlStatementLines;

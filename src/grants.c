@@ -94,11 +94,11 @@ period_end_at(const UlGrant *grant, TimestampTz at)
 }
 
 /* Adds an entry, dated with an instant, or with the newest one's where that is later. */
-UlEntry *
+UlCreditEntry *
 ul_grants_add_entry(UlLedger *ledger, int64 amount, const char *transaction_type, UlGrant *grant,
 					TimestampTz at)
 {
-	UlEntry    *entry = palloc0(sizeof(UlEntry));
+	UlCreditEntry *entry = palloc0(sizeof(UlCreditEntry));
 
 	ledger->balance = add_checked(ledger->balance, amount);
 	Assert(ledger->balance >= 0);
@@ -116,10 +116,10 @@ ul_grants_add_entry(UlLedger *ledger, int64 amount, const char *transaction_type
 }
 
 /* The first credits of a grant. */
-static UlEntry *
+static UlCreditEntry *
 start_grant(UlLedger *ledger, UlGrant *grant, TimestampTz at)
 {
-	UlEntry    *entry;
+	UlCreditEntry *entry;
 
 	grant->has_started = true;
 	grant->changed = true;
@@ -318,7 +318,7 @@ check_range(const UlLedger *ledger, const UlGrant *added)
 	}
 }
 
-UlEntry *
+UlCreditEntry *
 ul_grants_add(UlLedger *ledger, UlGrant *grant)
 {
 	Assert(ledger->loaded);
@@ -336,10 +336,10 @@ ul_grants_add(UlLedger *ledger, UlGrant *grant)
 	return start_grant(ledger, grant, ledger->now);
 }
 
-UlEntry *
+UlCreditEntry *
 ul_grants_void(UlLedger *ledger, UlGrant *grant)
 {
-	UlEntry    *entry;
+	UlCreditEntry *entry;
 	int64		spent = grant->granted - grant->lost - grant->remaining;
 
 	/* of a recurring grant what was paid last is what is charged back */
@@ -361,10 +361,10 @@ ul_grant_in_force(const UlLedger *ledger, const UlGrant *grant)
 	return grant->has_started && grant->voided_at == DT_NOEND && grant->expires_at > ledger->now;
 }
 
-UlEntry *
-ul_grants_give_back(UlLedger *ledger, const UlEntry *from, List *draws, int64 amount)
+UlCreditEntry *
+ul_grants_give_back(UlLedger *ledger, const UlCreditEntry *from, List *draws, int64 amount)
 {
-	UlEntry    *entry;
+	UlCreditEntry *entry;
 	List	   *given = NIL;
 	int64		sum = 0;
 	int64		shortfall = 0;
@@ -424,10 +424,10 @@ ul_grants_next_refill(const UlLedger *ledger)
 	return next;
 }
 
-UlEntry *
+UlCreditEntry *
 ul_grants_draw(UlLedger *ledger, int64 amount, const char *transaction_type)
 {
-	UlEntry    *entry;
+	UlCreditEntry *entry;
 	ListCell   *cell;
 	int64		left = amount;
 	List	   *draws = NIL;

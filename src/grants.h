@@ -38,26 +38,26 @@ extern bool ul_grant_in_force(const UlLedger *ledger, const UlGrant *grant);
  * Adds an entry, dated with an instant, or with the newest one's where that is
  * later.
  */
-extern UlEntry *ul_grants_add_entry(UlLedger *ledger, int64 amount, const char *transaction_type,
-									UlGrant *grant, TimestampTz at);
+extern UlCreditEntry *ul_grants_add_entry(UlLedger *ledger, int64 amount, const char *transaction_type,
+										  UlGrant *grant, TimestampTz at);
 
 /*
  * Adds a grant, whose description it takes over; the entry if it is in force.
  * One that could bring the balance out of range is 22003.
  */
-extern UlEntry *ul_grants_add(UlLedger *ledger, UlGrant *grant);
+extern UlCreditEntry *ul_grants_add(UlLedger *ledger, UlGrant *grant);
 
 /* Takes an amount that the balance has out of the grants in their order; the entry. */
-extern UlEntry *ul_grants_draw(UlLedger *ledger, int64 amount, const char *transaction_type);
+extern UlCreditEntry *ul_grants_draw(UlLedger *ledger, int64 amount, const char *transaction_type);
 
 /* Takes what is left of a grant, for good; the entry. */
-extern UlEntry *ul_grants_void(UlLedger *ledger, UlGrant *grant);
+extern UlCreditEntry *ul_grants_void(UlLedger *ledger, UlGrant *grant);
 
 /*
  * Gives back an amount of what an entry drew; the entry.  "draws" are what it
  * has drawn and is not given back yet, as positive amounts in the order in
  * which it was drawn.
  */
-extern UlEntry *ul_grants_give_back(UlLedger *ledger, const UlEntry *from, List *draws, int64 amount);
+extern UlCreditEntry *ul_grants_give_back(UlLedger *ledger, const UlCreditEntry *from, List *draws, int64 amount);
 
 #endif							/* UL_GRANTS_H */

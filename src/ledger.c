@@ -213,7 +213,7 @@ ul_ledger_open(UlLedger *ledger, const char *user_id)
 static void
 read_fast_spend(const Datum *values, const bool *nulls, void *arg)
 {
-	UlEntry    *entry = arg;
+	UlCreditEntry *entry = arg;
 
 	entry->id = DatumGetInt64(values[0]);
 	entry->balance_after = DatumGetInt64(values[1]);
@@ -221,7 +221,7 @@ read_fast_spend(const Datum *values, const bool *nulls, void *arg)
 }
 
 bool
-ul_ledger_spend_fast(const char *user_id, int64 amount, UlEntry *entry)
+ul_ledger_spend_fast(const char *user_id, int64 amount, UlCreditEntry *entry)
 {
 	TimestampTz now = ul_now();
 	UlArgs		args = {0};
@@ -306,10 +306,10 @@ ul_ledger_has(UlLedger *ledger, int64 amount)
 	return ledger->balance >= amount;
 }
 
-UlEntry *
+UlCreditEntry *
 ul_ledger_spend(UlLedger *ledger, int64 amount, const char *transaction_type)
 {
-	UlEntry    *entry;
+	UlCreditEntry *entry;
 
 	ledger->lifetime_spent += amount;
 	if (!ledger->loaded && nothing_is_due(ledger) && amount < ledger->burning_left)
@@ -460,7 +460,7 @@ write_grants(UlLedger *ledger)
 }
 
 static void
-write_draws(const UlLedger *ledger, const UlEntry *entry)
+write_draws(const UlLedger *ledger, const UlCreditEntry *entry)
 {
 	ListCell   *cell;
 	int64		draw_no = 0;
@@ -482,7 +482,7 @@ write_draws(const UlLedger *ledger, const UlEntry *entry)
 }
 
 static void
-prepare_entry(UlEntry *entry)
+prepare_entry(UlCreditEntry *entry)
 {
 	entry->id = nextval_internal(ul_schema()->oid[UL_CREDIT_TRANSACTIONS_ID_SEQ], false);
 	if (entry->grant != NULL)
@@ -490,7 +490,7 @@ prepare_entry(UlEntry *entry)
 }
 
 static void
-write_entry(const UlLedger *ledger, const UlEntry *entry)
+write_entry(const UlLedger *ledger, const UlCreditEntry *entry)
 {
 	UlArgs		args = {0};
 
@@ -513,7 +513,7 @@ write_entry(const UlLedger *ledger, const UlEntry *entry)
 
 /* The row and the one entry of a spend that looked at no grant. */
 static void
-write_plain_spend(const UlLedger *ledger, const UlEntry *entry)
+write_plain_spend(const UlLedger *ledger, const UlCreditEntry *entry)
 {
 	UlArgs		args = {0};
 

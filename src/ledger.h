@@ -64,7 +64,7 @@ typedef struct UlDraw
 } UlDraw;
 
 /* A row of credit_transactions */
-typedef struct UlEntry
+typedef struct UlCreditEntry
 {
 	int64		id;				/* 0: not written yet */
 	int64		amount;
@@ -81,7 +81,7 @@ typedef struct UlEntry
 	int64		refund_of;		/* 0: none */
 	int64		shortfall;
 	List	   *draws;			/* of UlDraw, where "grant" does not say it */
-} UlEntry;
+} UlCreditEntry;
 
 typedef struct UlLedger
 {
@@ -105,7 +105,7 @@ typedef struct UlLedger
 
 	List	   *grants;			/* of UlGrant *, in the order in which they
 								 * burn */
-	List	   *entries;		/* of UlEntry *, to be written */
+	List	   *entries;		/* of UlCreditEntry *, to be written */
 } UlLedger;
 
 /*
@@ -119,7 +119,7 @@ extern void ul_ledger_open(UlLedger *ledger, const char *user_id);
  * nothing is due; the entry's id, grant and balance are filled in.  False, and
  * nothing is done, where the ledger must be opened for it.
  */
-extern bool ul_ledger_spend_fast(const char *user_id, int64 amount, UlEntry *entry);
+extern bool ul_ledger_spend_fast(const char *user_id, int64 amount, UlCreditEntry *entry);
 
 /* Reads the grants of an opened ledger, and does what is due. */
 extern void ul_ledger_load(UlLedger *ledger);
@@ -141,7 +141,7 @@ extern bool ul_ledger_look(UlLedger *ledger, const char *user_id, int64 amount);
  * Takes an amount that the balance has, out of the grants in their order; the
  * entry, for what else is to be said in it.
  */
-extern UlEntry *ul_ledger_spend(UlLedger *ledger, int64 amount, const char *transaction_type);
+extern UlCreditEntry *ul_ledger_spend(UlLedger *ledger, int64 amount, const char *transaction_type);
 
 /* Whether the balance, with what is due, has an amount; if not, the grants are loaded. */
 extern bool ul_ledger_has(UlLedger *ledger, int64 amount);

@@ -53,7 +53,7 @@ typedef struct UlUsers
 } UlUsers;
 
 const char *const ul_measure_names[UL_NMEASURES] = {"amount", "tokens", "credits", "duration_ms"};
-const char *const ul_kind_names[] = {"counter", "gauge", "concurrency"};
+const char *const ul_kind_names[UL_KIND_RATE + 1] = {"counter", "gauge", "concurrency", "rate"};
 const char *const ul_source_names[] = {"config", "setting", "tier_override", "user_override"};
 const char *const ul_tier_names[UL_NTIERS] = {"free", "pro", "team", "enterprise"};
 
@@ -165,7 +165,7 @@ read_limit(TupleTableSlot *slot, void *arg)
 		elog(ERROR, "limit \"%s\" has unknown measure \"%s\"", limit->limit_type, text);
 	limit->measure = index;
 	text = ul_slot_text(slot, Anum_config_kind);
-	if ((index = ul_name_index(ul_kind_names, UL_KIND_CONCURRENCY + 1, text)) < 0)
+	if ((index = ul_name_index(ul_kind_names, lengthof(ul_kind_names), text)) < 0)
 		elog(ERROR, "limit \"%s\" has unknown kind \"%s\"", limit->limit_type, text);
 	limit->kind = index;
 	text = ul_slot_text(slot, Anum_config_enforcement);
@@ -186,9 +186,12 @@ read_limit(TupleTableSlot *slot, void *arg)
 		limit->interval = palloc(sizeof(Interval));
 		*limit->interval = *DatumGetIntervalP(period);
 	}
-	if (ul_period_init(&limit->period, alignment, limit->interval) != NULL)
+	if (limit->kind == UL_KIND_RATE ?
+		ul_rate_period(limit->interval, &limit->rate_period) != NULL :
+		ul_period_init(&limit->period, alignment, limit->interval) != NULL)
 		elog(ERROR, "limit \"%s\" has an impossible period", limit->limit_type);
 
+	limit->burst = ul_slot_int8(slot, Anum_config_burst, 0);
 	text = ul_slot_text(slot, Anum_config_durability);
 	limit->relaxed = strcmp(text, "relaxed") == 0;
 	limit->tier_value[UL_TIER_FREE] = ul_slot_int8(slot, Anum_config_free_tier_limit, 0);
@@ -305,10 +308,12 @@ link_config(UlConfig *into)
 		type->limits[type->nlimits++] = limit;
 		if (limit->kind == UL_KIND_CONCURRENCY)
 			type->has_concurrency = true;
-		else if (limit->relaxed)
+		else if (limit->relaxed && limit->kind != UL_KIND_RATE)
 			type->relaxed = true;
 		if (limit->kind == UL_KIND_GAUGE)
 			type->has_gauge = true;
+		if (limit->kind == UL_KIND_RATE)
+			type->has_rate = true;
 
 		while (next_override < into->noverrides &&
 			   strcmp(into->overrides[next_override].limit_type, limit->limit_type) < 0)

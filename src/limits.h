@@ -19,7 +19,8 @@ typedef enum UlKind
 {
 	UL_KIND_COUNTER,
 	UL_KIND_GAUGE,
-	UL_KIND_CONCURRENCY
+	UL_KIND_CONCURRENCY,
+	UL_KIND_RATE
 } UlKind;
 
 typedef enum UlEnforcement
@@ -61,6 +62,8 @@ typedef struct UlLimit
 	UlKind		kind;
 	UlPeriod	period;
 	Interval   *interval;		/* NULL: lifetime */
+	int64		rate_period;	/* of a rate: microseconds */
+	int64		burst;			/* of a rate: units at once; 0: its value */
 	pg_tz	   *zone;
 	bool		relaxed;
 	UlEnforcement enforcement;
@@ -77,6 +80,7 @@ typedef struct UlType
 	bool		relaxed;
 	bool		has_gauge;
 	bool		has_concurrency;
+	bool		has_rate;
 	int			nlimits;
 	UlLimit   **limits;
 } UlType;
@@ -120,7 +124,7 @@ typedef enum UlSource
 } UlSource;
 
 extern const char *const ul_measure_names[UL_NMEASURES];
-extern const char *const ul_kind_names[];
+extern const char *const ul_kind_names[UL_KIND_RATE + 1];
 extern const char *const ul_source_names[];
 extern const char *const ul_tier_names[UL_NTIERS];
 

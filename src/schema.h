@@ -20,6 +20,7 @@ typedef enum UlTable
 	UL_USAGE_EVENTS_ID_SEQ,
 	UL_USAGE_RESETS,
 	UL_USAGE_IDEMPOTENCY,
+	UL_USAGE_RATES,
 	UL_USER_SUBSCRIPTIONS,
 	UL_USER_CREDITS,
 	UL_CREDIT_GRANTS,
@@ -33,6 +34,7 @@ typedef enum UlTable
 	UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX,
 	UL_USAGE_RESETS_PKEY,
 	UL_USAGE_IDEMPOTENCY_PKEY,
+	UL_USAGE_RATES_PKEY,
 	UL_USER_SUBSCRIPTIONS_USER_ID_KEY,
 	UL_USER_CREDITS_PKEY,
 	UL_CREDIT_GRANTS_PKEY,
@@ -54,6 +56,8 @@ typedef struct UlSchema
 	Oid			owner;			/* of usage_counters: whom our SQL runs as */
 	Oid			decision_type;	/* usage_decision */
 	Oid			credit_decision_type;
+	bool		counters_watched;	/* our trigger on usage_counters always
+									 * fires */
 	char	   *quoted_name;	/* the namespace, quoted where needed */
 	Oid			oid[UL_NTABLES];
 } UlSchema;

@@ -277,7 +277,7 @@ credit_grants(PG_FUNCTION_ARGS)
 
 /* A line of a statement: the opening, the closing, or an entry. */
 static void
-put_line(ReturnSetInfo *rsinfo, const char *line, TimestampTz at, int64 balance, const UlEntry *entry)
+put_line(ReturnSetInfo *rsinfo, const char *line, TimestampTz at, int64 balance, const UlCreditEntry *entry)
 {
 	enum
 	{
@@ -328,7 +328,7 @@ credit_statement(PG_FUNCTION_ARGS)
 	put_line(rsinfo, "opening", starts_at, lines.opening, NULL);
 	foreach(cell, lines.entries)
 	{
-		const UlEntry *entry = lfirst(cell);
+		const UlCreditEntry *entry = lfirst(cell);
 
 		put_line(rsinfo, "transaction", entry->created_at, entry->balance_after, entry);
 	}

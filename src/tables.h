@@ -134,6 +134,17 @@ enum
 
 enum
 {
+	Anum_rate_user_id = 1,
+	Anum_rate_limit_type,
+	Anum_rate_arrival_at,
+	Anum_rate_fraction,
+	Anum_rate_units,
+	Anum_rate_period,
+	Anum_rate_updated_at
+};
+
+enum
+{
 	Anum_credits_id = 1,
 	Anum_credits_user_id,
 	Anum_credits_balance,

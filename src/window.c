@@ -409,6 +409,16 @@ is_length(const Interval *interval)
 		interval->time <= 100 * (int64) DAYS_PER_YEAR * USECS_PER_DAY;
 }
 
+/* In microseconds, a month being 30 days; 0 for what is no length. */
+static int64
+fixed_length(const Interval *interval)
+{
+	if (!is_length(interval))
+		return 0;
+	return interval->time +
+		(interval->day + (int64) interval->month * DAYS_PER_MONTH) * USECS_PER_DAY;
+}
+
 static const char *
 init_anniversary(UlPeriod *period, const Interval *interval)
 {
@@ -450,15 +460,20 @@ ul_period_init(UlPeriod *period, UlAlignment alignment, const Interval *interval
 	if (alignment == UL_ALIGN_ANNIVERSARY)
 		return init_anniversary(period, interval);
 
-	/* a month is 30 days */
-	if (!is_length(interval))
-		return "A sliding window is between 6 seconds and 100 years long.";
-	period->length = interval->time +
-		(interval->day + (int64) interval->month * DAYS_PER_MONTH) * USECS_PER_DAY;
+	period->length = fixed_length(interval);
 	if (period->length < MIN_SUB_BUCKET)
 		return "A sliding window is between 6 seconds and 100 years long.";
 	period->sub_bucket = Max(period->length / SUB_BUCKETS, MIN_SUB_BUCKET);
 	return NULL;
+}
+
+const char *
+ul_rate_period(const Interval *interval, int64 *length)
+{
+	if (interval == NULL)
+		return "A rate needs a period.";
+	*length = fixed_length(interval);
+	return *length > 0 ? NULL : "The period of a rate is longer than 0 and at most 100 years.";
 }
 
 UlWindow

@@ -57,6 +57,12 @@ typedef struct UlWindow
 extern const char *ul_period_init(UlPeriod *period, UlAlignment alignment, const Interval *interval);
 
 /*
+ * Translates the period of a rate into microseconds, a month being 30 days;
+ * returns NULL, or what is wrong with it, as an error detail.
+ */
+extern const char *ul_rate_period(const Interval *interval, int64 *length);
+
+/*
  * The window that counts at an instant.  Windows of a calendar and of an
  * anniversary period are a partition of time.  Anniversaries are counted from
  * the anchor, forwards and backwards; without one (DT_NOBEGIN) windows are

@@ -102,7 +102,7 @@ FROM unnest(ARRAY[
 	'free_tier_limit=NULL', 'is_active=NULL',
 	'usage_type=''''', 'usage_type=repeat(''é'', 51)',
 	'measure=''bytes''', 'measure=NULL',
-	'kind=''level''', 'kind=''rate''', 'kind=''gauge''', 'kind=''gauge''; alignment=''calendar''',
+	'kind=''level''', 'kind=''rate''; period=''0''', 'kind=''gauge''', 'kind=''gauge''; alignment=''calendar''',
 	'kind=''concurrency''; period=''1 day''',
 	'alignment=''moving''', 'alignment=''anniversary''; period=''1 month 1 day''', 'alignment=''none''; period=''1 day''',
 	'period=''2 days''', 'period=''1 month 1 day''', 'period=''0''', 'period=''-1 day''; alignment=''sliding''',
