@@ -14,10 +14,9 @@ import {
 	primaryKey,
 	text,
 	timestamp,
-	unique,
 	uuid,
 } from "drizzle-orm/pg-core";
-import { bytea, usageDecision } from "./columns.js";
+import { bytea, usageDecision, xid8 } from "./columns.js";
 
 /**
  * The extension's tables and views, in the schema that it was installed into. Without a name the `search_path` has to
@@ -216,6 +215,8 @@ export function usageSchema(schema?: string) {
 		current: bigint("current", { mode: "number" }).notNull(),
 		limit: bigint("limit", { mode: "number" }).notNull(),
 		createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+		windowEnd: timestamp("window_end", { withTimezone: true }),
+		threshold: bigint("threshold", { mode: "number" }),
 	});
 
 	const usageRates = table(
@@ -232,100 +233,31 @@ export function usageSchema(schema?: string) {
 		(t) => [primaryKey({ columns: [t.userId, t.limitType] })],
 	);
 
-	const userCredits = table("user_credits", {
-		id: bigint("id", { mode: "number" }).generatedByDefaultAsIdentity().notNull(),
-		userId: text("user_id").primaryKey(),
-		balance: bigint("balance", { mode: "number" }).notNull().default(0),
-		lifetimeEarned: bigint("lifetime_earned", { mode: "number" }).notNull().default(0),
-		lifetimeSpent: bigint("lifetime_spent", { mode: "number" }).notNull().default(0),
-		lastRefillAt: timestamp("last_refill_at", { withTimezone: true }),
-		createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
-		updatedAt: timestamp("updated_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
-		sequenceNo: bigint("sequence_no", { mode: "number" }).notNull().default(0),
-		burningGrantId: bigint("burning_grant_id", { mode: "number" }),
-		burningLeft: bigint("burning_left", { mode: "number" }).notNull().default(0),
-		dueAt: timestamp("due_at", { withTimezone: true })
-			.notNull()
-			.default(sql`'infinity'::timestamp with time zone`),
-		refillDueAt: timestamp("refill_due_at", { withTimezone: true }),
+	const usageDays = table("usage_days", {
+		usageDate: date("usage_date").primaryKey(),
+		closedXid: xid8("closed_xid"),
+		total: bigint("total", { mode: "number" }),
+		uniqueUsers: bigint("unique_users", { mode: "number" }),
 	});
 
-	const creditGrants = table(
-		"credit_grants",
+	const usageDaySums = table(
+		"usage_day_sums",
 		{
-			id: bigint("id", { mode: "number" }).generatedByDefaultAsIdentity().notNull(),
-			userId: text("user_id").notNull(),
-			transactionType: text("transaction_type").notNull(),
-			amount: bigint("amount", { mode: "number" }).notNull(),
-			remaining: bigint("remaining", { mode: "number" }).notNull().default(0),
-			priority: bigint("priority", { mode: "number" }).notNull().default(0),
-			effectiveAt: timestamp("effective_at", { withTimezone: true }).notNull(),
-			expiresAt: timestamp("expires_at", { withTimezone: true }),
-			recursEvery: interval("recurs_every"),
-			maxRollover: bigint("max_rollover", { mode: "number" }).notNull().default(0),
-			periodEnd: timestamp("period_end", { withTimezone: true }),
-			voidedAt: timestamp("voided_at", { withTimezone: true }),
-			referenceId: text("reference_id"),
-			description: text("description"),
-			metadata: jsonb("metadata"),
-			createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
-			isOpen: boolean("is_open").notNull().default(true),
-			hasStarted: boolean("has_started").notNull().default(false),
-			isDailyRefill: boolean("is_daily_refill").notNull().default(false),
-			granted: bigint("granted", { mode: "number" }).notNull().default(0),
-			lost: bigint("lost", { mode: "number" }).notNull().default(0),
-			sequenceNo: bigint("sequence_no", { mode: "number" }).notNull().default(0),
-		},
-		(t) => [primaryKey({ columns: [t.userId, t.id] })],
-	);
-
-	const creditTransactions = table(
-		"credit_transactions",
-		{
-			id: bigint("id", { mode: "number" }).generatedByDefaultAsIdentity().notNull(),
-			userId: text("user_id").notNull(),
-			amount: bigint("amount", { mode: "number" }).notNull(),
-			balanceAfter: bigint("balance_after", { mode: "number" }).notNull(),
-			transactionType: text("transaction_type").notNull(),
-			description: text("description"),
-			referenceId: text("reference_id"),
-			metadata: jsonb("metadata"),
-			createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
-			sequenceNo: bigint("sequence_no", { mode: "number" }).notNull(),
-			grantId: bigint("grant_id", { mode: "number" }),
-			refundOf: bigint("refund_of", { mode: "number" }),
-			shortfall: bigint("shortfall", { mode: "number" }).notNull().default(0),
-		},
-		(t) => [primaryKey({ columns: [t.userId, t.sequenceNo] })],
-	);
-
-	const creditDraws = table(
-		"credit_draws",
-		{
-			userId: text("user_id").notNull(),
-			transactionId: bigint("transaction_id", { mode: "number" }).notNull(),
-			grantId: bigint("grant_id", { mode: "number" }).notNull(),
-			amount: bigint("amount", { mode: "number" }).notNull(),
-			shortfall: bigint("shortfall", { mode: "number" }).notNull().default(0),
-			refundOf: bigint("refund_of", { mode: "number" }),
-			drawNo: bigint("draw_no", { mode: "number" }).notNull(),
-		},
-		(t) => [primaryKey({ columns: [t.userId, t.transactionId, t.drawNo] })],
-	);
-
-	const creditCosts = table(
-		"credit_costs",
-		{
-			id: bigint("id", { mode: "number" }).generatedByDefaultAsIdentity().primaryKey(),
+			usageDate: date("usage_date").notNull(),
 			usageType: text("usage_type").notNull(),
-			eventSubtype: text("event_subtype"),
-			measure: text("measure").notNull().default("amount"),
-			credits: bigint("credits", { mode: "number" }).notNull(),
-			per: bigint("per", { mode: "number" }).notNull().default(1),
-			charge: text("charge").notNull().default("always"),
-			createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+			total: bigint("total", { mode: "number" }).notNull(),
+			uniqueUsers: bigint("unique_users", { mode: "number" }).notNull(),
 		},
-		(t) => [unique().on(t.usageType, t.eventSubtype, t.measure)],
+		(t) => [primaryKey({ columns: [t.usageDate, t.usageType] })],
+	);
+
+	const usageDayMarks = table(
+		"usage_day_marks",
+		{
+			usageDate: date("usage_date").notNull(),
+			markId: bigint("mark_id", { mode: "bigint" }).notNull(),
+		},
+		(t) => [primaryKey({ columns: [t.usageDate, t.markId] })],
 	);
 
 	return {
@@ -345,11 +277,9 @@ export function usageSchema(schema?: string) {
 		usageDenials,
 		usageAlertLog,
 		usageRates,
-		userCredits,
-		creditGrants,
-		creditTransactions,
-		creditDraws,
-		creditCosts,
+		usageDays,
+		usageDaySums,
+		usageDayMarks,
 	};
 }
 
@@ -370,9 +300,7 @@ export const {
 	usageDenials,
 	usageAlertLog,
 	usageRates,
-	userCredits,
-	creditGrants,
-	creditTransactions,
-	creditDraws,
-	creditCosts,
+	usageDays,
+	usageDaySums,
+	usageDayMarks,
 } = usageSchema();
