@@ -1,8 +1,16 @@
+import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
+/** The package's source, so that it need not be built first. */
+const usageLimits = fileURLToPath(new URL("../typescript/src/", import.meta.url));
+
 export default defineConfig({
 	plugins: [react()],
+	resolve: {
+		alias: { "usage-limits/react": `${usageLimits}react/index.ts` },
+		dedupe: ["react", "react-dom"],
+	},
 	build: {
 		outDir: "dist/web",
 		target: "es2022",
