@@ -312,6 +312,33 @@ describe("limits", () => {
 		).toBe(10);
 	});
 
+	it("tell beforehand who would have been denied", async () => {
+		await open("/limits");
+		const dialog = await edit("exports_daily");
+		await dialog.getByText("Change a value to see whom it would have stopped.").waitFor();
+		await dialog.getByLabel("Free", { exact: true }).fill("1");
+		for (const days of [7, 30]) {
+			await choose("Look back", `${days} days`);
+			const expected = await database.one<{ users: number; denials: number }>(
+				"SELECT count(*) AS users, sum(would_deny)::bigint AS denials FROM usage_preview('exports_daily', 1, 'free', $1)",
+				[days],
+			);
+			expect(expected.users).toBeGreaterThan(8);
+			await expect
+				.poll(() => dialog.locator("[data-preview=free]").innerText())
+				.toBe(`${expected.users} users, ${expected.denials} denials in the last ${days} days`);
+		}
+		const most = await database.rows<{ user_id: string }>(
+			"SELECT user_id FROM usage_preview('exports_daily', 1, 'free', 30) ORDER BY would_deny DESC, 1 LIMIT 8",
+		);
+		expect(await dialog.locator(".preview-tier a").allInnerTexts()).toEqual(
+			most.map(({ user_id }) => user_id),
+		);
+		await dialog.getByLabel("Free", { exact: true }).fill("100");
+		await dialog.getByText("Nobody in the last 30 days.").waitFor();
+		await page.keyboard.press("Escape");
+	});
+
 	it("deny the next consume when one is lowered", async () => {
 		await database.rows("SELECT usage_set_tier('nina', 'free')");
 		expect(await consume("nina", "web_agent", 3)).toMatchObject({ allowed: true });
@@ -720,6 +747,10 @@ describe("looks and access", () => {
 				await look.getByRole("dialog").getByRole("button", { name: "Save" }).click();
 				expect(await audit(look), `edit ${theme}`).toEqual([]);
 				await picture(look, `edit-${theme}`);
+				await look.getByRole("dialog").getByLabel("Free", { exact: true }).fill("2");
+				await look.locator("[data-preview=free]").scrollIntoViewIfNeeded();
+				expect(await audit(look), `preview ${theme}`).toEqual([]);
+				await picture(look, `preview-${theme}`);
 			}
 		}
 		await themed.close();
