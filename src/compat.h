@@ -103,6 +103,17 @@ ul_has_schema_usage(Oid namespace, Oid role)
 #endif
 }
 
+/* The current transaction's number in this session. */
+static inline LocalTransactionId
+ul_local_transaction_id(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
 /* Whether a role owns a relation, or is a member of the role that does. */
 static inline bool
 ul_owns_relation(Oid relid, Oid role)

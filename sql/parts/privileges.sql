@@ -9,7 +9,7 @@ REVOKE ALL ON FUNCTION
 	usage_install_defaults, usage_limits_changed, usage_limits_config_complete,
 	usage_limits_count_users, usage_limits_counted, usage_limits_first_day,
 	usage_limits_follow, usage_limits_given, usage_limits_log_change,
-	usage_limits_max_rows, usage_limits_override_check, usage_limits_read_only,
+	usage_limits_max_rows, usage_limits_override_check, usage_limits_read_only, usage_limits_sum_days,
 	usage_limits_tier, usage_limits_touch, usage_limits_version, usage_maintain,
 	usage_now, usage_refund, usage_repair, usage_reset, usage_revoke,
 	usage_set_gauge, usage_set_limit, usage_set_override, usage_set_tier,

@@ -16,7 +16,7 @@ import {
 	timestamp,
 	uuid,
 } from "drizzle-orm/pg-core";
-import { bytea, usageDecision } from "./columns.js";
+import { bytea, usageDecision, xid8 } from "./columns.js";
 
 /**
  * The extension's tables and views, in the schema that it was installed into. Without a name the `search_path` has to
@@ -215,6 +215,8 @@ export function usageSchema(schema?: string) {
 		current: bigint("current", { mode: "number" }).notNull(),
 		limit: bigint("limit", { mode: "number" }).notNull(),
 		createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+		windowEnd: timestamp("window_end", { withTimezone: true }),
+		threshold: bigint("threshold", { mode: "number" }),
 	});
 
 	const usageRates = table(
@@ -229,6 +231,33 @@ export function usageSchema(schema?: string) {
 			updatedAt: timestamp("updated_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
 		},
 		(t) => [primaryKey({ columns: [t.userId, t.limitType] })],
+	);
+
+	const usageDays = table("usage_days", {
+		usageDate: date("usage_date").primaryKey(),
+		closedXid: xid8("closed_xid"),
+		total: bigint("total", { mode: "number" }),
+		uniqueUsers: bigint("unique_users", { mode: "number" }),
+	});
+
+	const usageDaySums = table(
+		"usage_day_sums",
+		{
+			usageDate: date("usage_date").notNull(),
+			usageType: text("usage_type").notNull(),
+			total: bigint("total", { mode: "number" }).notNull(),
+			uniqueUsers: bigint("unique_users", { mode: "number" }).notNull(),
+		},
+		(t) => [primaryKey({ columns: [t.usageDate, t.usageType] })],
+	);
+
+	const usageDayMarks = table(
+		"usage_day_marks",
+		{
+			usageDate: date("usage_date").notNull(),
+			markId: bigint("mark_id", { mode: "bigint" }).notNull(),
+		},
+		(t) => [primaryKey({ columns: [t.usageDate, t.markId] })],
 	);
 
 	return {
@@ -248,6 +277,9 @@ export function usageSchema(schema?: string) {
 		usageDenials,
 		usageAlertLog,
 		usageRates,
+		usageDays,
+		usageDaySums,
+		usageDayMarks,
 	};
 }
 
@@ -268,4 +300,7 @@ export const {
 	usageDenials,
 	usageAlertLog,
 	usageRates,
+	usageDays,
+	usageDaySums,
+	usageDayMarks,
 } = usageSchema();
