@@ -5,6 +5,9 @@ import { adminToken } from "./server";
 
 onSite("dashboard_parts");
 
+/** How long the overview may show what was before. */
+const live = { timeout: 25_000 };
+
 const has = async (name: string): Promise<boolean> =>
 	(await database.one<{ n: number }>("SELECT count(*) AS n FROM pg_proc WHERE proname = $1", [name])).n > 0;
 
@@ -101,7 +104,7 @@ describe("alerts", () => {
 		if (made.length === 0) skip();
 		await open("/overview?days=7");
 		await expect
-			.poll(async () => (await cells(card("Alerts").locator("table"))).map((row) => [row[0], row[2]]))
+			.poll(async () => (await cells(card("Alerts").locator("table"))).map((row) => [row[0], row[2]]), live)
 			.toEqual(made.map(({ user_id, current, limit }) => [user_id, `${current} / ${limit}`]));
 	});
 });
@@ -122,8 +125,10 @@ describe("denials", () => {
 		);
 		expect(expected.length).toBeGreaterThan(0);
 		await expect
-			.poll(async () =>
-				(await cells(card("Denials").locator("table"))).map((row) => [row[0], numberOf(row[2] ?? "")]),
+			.poll(
+				async () =>
+					(await cells(card("Denials").locator("table"))).map((row) => [row[0], numberOf(row[2] ?? "")]),
+				live,
 			)
 			.toEqual(expected.map(({ limit_type, count }) => [limit_type, count]));
 	});
