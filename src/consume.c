@@ -23,6 +23,7 @@ typedef struct UlGroup
 	int			first_claim;
 	int			nclaims;
 	bool		asks;			/* some amount is not 0 */
+	bool		relaxed;		/* counted in shared memory, for good */
 	bool		booked;			/* at the shared gate */
 	UlUse	   *uses;
 	int			nuses;
@@ -105,6 +106,13 @@ ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz n
 	return use;
 }
 
+/* Whether uses of a type are counted in shared memory alone until they are flushed. */
+static bool
+is_relaxed(const UlType *type)
+{
+	return type != NULL && type->relaxed && ul_shared_gate();
+}
+
 int64
 ul_log_request(const UlRequest *request, const char *operation, const UlUse *use)
 {
@@ -128,17 +136,59 @@ ul_log_request(const UlRequest *request, const char *operation, const UlUse *use
 		.bucket_start = success ? &use->bucket_start : NULL,
 	};
 
-	if (!ul_analytics_enabled || (type != NULL && !type->log_events))
+	if (!ul_analytics_enabled || (type != NULL && !type->log_events) ||
+		(strcmp(operation, "use") == 0 && is_relaxed(type)))
 		return 0;
 	return ul_write_event(&event);
+}
+
+/* Asks for uses of a relaxed type, or for their opposites. */
+static UlOutcome
+use_relaxed(UlKey *key, UlTest *tests, int ntests, const UlUse *uses, int nuses, int sign,
+			TimestampTz now)
+{
+	UlRelaxedUse *relaxed = palloc(sizeof(UlRelaxedUse) * Max(nuses, 1));
+	UlOutcome	outcome;
+
+	for (int i = 0; i < nuses; i++)
+	{
+		const UlUse *use = &uses[i];
+		int64	   *amounts;
+
+		relaxed[i] = (UlRelaxedUse)
+		{
+			.bucket_start = use->bucket_start,
+				.event_subtype = use->event_subtype == NULL ? "" : use->event_subtype,
+				.amounts = use->amounts,
+				.first_at = use->at,
+				.last_at = use->at,
+				.of_uses = use->amounts.failed_events == 0 && use->amounts.cancelled_events == 0,
+		};
+		amounts = (int64 *) &relaxed[i].amounts;
+		for (size_t j = 0; j < UL_NAMOUNTS; j++)
+			amounts[j] *= sign;
+	}
+	outcome = ul_xact_use(key, tests, ntests, relaxed, nuses, now);
+	pfree(relaxed);
+	return outcome;
+}
+
+/* Counts uses that nobody can deny in shared memory; false if there is no room. */
+static bool
+use_for_good(UlKey *key, const UlUse *uses, int nuses)
+{
+	return use_relaxed(key, NULL, 0, uses, nuses, 1, uses->at) == UL_ADMITTED;
 }
 
 int64
 ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 {
 	UlUse		use = ul_use_of_request(request, operation, now);
+	UlKey	   *key = ul_xact_key(request->user_id, request->usage_type);
 
-	ul_xact_book(ul_xact_key(request->user_id, request->usage_type), &use);
+	if (strcmp(operation, "use") != 0 || !is_relaxed(ul_find_type(request->usage_type)) ||
+		!use_for_good(key, &use, 1))
+		ul_xact_book(key, &use);
 	return ul_log_request(request, operation, &use);
 }
 
@@ -326,6 +376,26 @@ make_uses(UlGroup *group, const UlRequest *requests, int count, TimestampTz now)
 			group->uses[group->nuses++] = ul_use_of_request(&requests[i], "use", now);
 }
 
+/* Asks the shared gate for one group, whose claims can deny. */
+static UlOutcome
+reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int count,
+			  TimestampTz now)
+{
+	UlTest	   *tests = palloc(sizeof(UlTest) * group->nclaims);
+	int			ntests = ul_claim_tests(claims, group->nclaims, tests);
+	UlOutcome	outcome;
+
+	make_uses(group, requests, count, now);
+	if (group->relaxed)
+		outcome = use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1, now);
+	else
+		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
+							  group->uses, group->nuses, now);
+	group->booked = outcome == UL_ADMITTED;
+	pfree(tests);
+	return outcome;
+}
+
 /*
  * Asks the shared gate for one group after the other.  What was booked is taken
  * back where another group is refused; the sums of all are known then.
@@ -340,29 +410,26 @@ reserve_groups(UlGroup *groups, int ngroups, UlClaim *claims, const UlRequest *r
 	{
 		UlGroup    *group = &groups[i];
 		UlClaim    *first = claims + group->first_claim;
-		UlTest	   *tests;
-		int			ntests;
 
 		group->booked = false;
+		group->relaxed = is_relaxed(ul_find_type(group->usage_type));
 		if (outcome == UL_REFUSED || !can_be_denied(group, claims))
-		{
 			ul_read_claims(first, group->nclaims, requests[0].user_id, group->usage_type, now);
-			continue;
-		}
-		ul_read_rates(first, group->nclaims);
-		tests = palloc(sizeof(UlTest) * group->nclaims);
-		ntests = ul_claim_tests(first, group->nclaims, tests);
-		make_uses(group, requests, count, now);
-		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
-							  group->uses, group->nuses, now);
-		group->booked = outcome == UL_ADMITTED;
-		pfree(tests);
+		else
+			outcome = reserve_group(group, first, requests, count, now);
 		if (outcome == UL_AGAIN || outcome == UL_UNAVAILABLE)
 			break;
 	}
 	for (int i = 0; outcome != UL_ADMITTED && i < ngroups; i++)
-		if (groups[i].booked)
-			ul_xact_unbook(groups[i].key, groups[i].uses, groups[i].nuses);
+	{
+		UlGroup    *group = &groups[i];
+
+		if (group->booked && group->relaxed)
+			(void) use_relaxed(group->key, NULL, 0, group->uses, group->nuses, -1, now);
+		else if (group->booked)
+			ul_xact_unbook(group->key, group->uses, group->nuses);
+		group->booked = false;
+	}
 	return outcome;
 }
 
@@ -477,7 +544,8 @@ record_requests(const UlGroup *groups, int ngroups, const UlRequest *requests, i
 		while (strcmp(group->usage_type, requests[i].usage_type) != 0)
 			group++;
 		use = ul_use_of_request(&requests[i], "use", now);
-		if (!group->booked)
+		if (!group->booked &&
+			!(is_relaxed(ul_find_type(group->usage_type)) && use_for_good(group->key, &use, 1)))
 			ul_xact_book(group->key, &use);
 		event_id = ul_log_request(&requests[i], "use", &use);
 	}
@@ -518,10 +586,31 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 	decision->event_id = record_requests(groups, ngroups, requests, count, now);
 }
 
+/* Counts the answer: for the statistics, and a denial for usage_denials. */
+static void
+count_decision(const char *user_id, const UlDecision *decision, TimestampTz now)
+{
+	const UlLimit *limit;
+	UlPin		pin;
+
+	if (!ul_shared_gate())
+		return;
+	ul_note_database(false, now);
+	ul_count(decision->allowed ? UL_STAT_ADMITTED : UL_STAT_DENIED);
+	if (decision->allowed || decision->limit_type == NULL || !ul_worker_enabled)
+		return;
+	limit = ul_find_limit(decision->limit_type);
+	if (limit == NULL)
+		return;
+	ul_init_pin(&pin, user_id, limit->usage_type);
+	ul_shared_deny(&pin, limit->id, ul_utc_day(now), now);
+}
+
 void
 ul_consume(const UlRequest *requests, int count, UlDecision *decision)
 {
 	decide(requests, count, false, decision);
+	count_decision(requests[0].user_id, decision, ul_now());
 }
 
 void

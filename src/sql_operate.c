@@ -249,6 +249,8 @@ usage_maintain(PG_FUNCTION_ARGS)
 	put_count(rsinfo, "idempotency keys forgotten", done.keys_forgotten);
 	put_count(rsinfo, "rates forgotten", done.rates_forgotten);
 	put_count(rsinfo, "events deleted", done.events_deleted);
+	put_count(rsinfo, "counters flushed", done.counters_flushed);
+	put_count(rsinfo, "denials flushed", done.denials_flushed);
 	return (Datum) 0;
 }
 
