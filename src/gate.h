@@ -68,12 +68,18 @@ extern bool ul_gate_try_fold(uint64 hash);
 /* Locks a user's idempotency key until the transaction ends. */
 extern void ul_gate_lock_request(const char *user_id, const char *key);
 
+/* Keeps everybody else from attaching tables to a usage type and from repairing it. */
+extern void ul_gate_lock_attachments(const char *usage_type);
+
 /*
  * Keeps everybody from forgetting idempotency keys until the transaction ends,
  * or, if that can be had at once, everybody else.
  */
 extern void ul_gate_keep_requests(void);
 extern bool ul_gate_try_forget_requests(void);
+
+/* Keeps everybody else from summing days; false if somebody does. */
+extern bool ul_gate_try_sum_days(void);
 
 /* A question about one sum: would "requested" more be at most "value"? */
 typedef struct UlTest

@@ -38,6 +38,8 @@
 #define LOCK_CLASS_REQUESTS		0x7505
 #define LOCK_CLASS_SETTER		0x7506
 #define LOCK_CLASS_PREPARED		0x7507
+#define LOCK_CLASS_ATTACHMENTS	0x7510
+#define LOCK_CLASS_DAYS			0x7520
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -190,6 +192,14 @@ ul_gate_lock_request(const char *user_id, const char *key)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
+void
+ul_gate_lock_attachments(const char *usage_type)
+{
+	LOCKTAG		tag = lock_tag(hash_pair(usage_type, ""), LOCK_CLASS_ATTACHMENTS);
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
 /* One lock for the idempotency keys of everybody. */
 static LOCKTAG
 requests_tag(void)
@@ -209,6 +219,14 @@ bool
 ul_gate_try_forget_requests(void)
 {
 	LOCKTAG		tag = requests_tag();
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+ul_gate_try_sum_days(void)
+{
+	LOCKTAG		tag = lock_tag(ul_schema()->oid[UL_USAGE_DAYS], LOCK_CLASS_DAYS);
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }

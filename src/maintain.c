@@ -16,6 +16,7 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "day_sums.h"
 #include "gate.h"
 #include "guc.h"
 #include "maintain.h"
@@ -353,6 +354,7 @@ ul_maintain(UlMaintenance *done)
 	 * Those who reuse an old key wait for us once we forget keys: from there
 	 * on we wait for nobody, who may be them.
 	 */
+	done->days_summed = ul_sum_days();
 	with_patience(delete_old_events, "old events are", done);
 	with_patience(create_partitions, "new partitions are", done);
 	forget_keys(done);

@@ -10,6 +10,7 @@
 
 typedef struct UlMaintenance
 {
+	int64		days_summed;
 	int64		partitions_created;
 	int64		events_moved;
 	int64		rows_folded;

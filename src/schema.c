@@ -42,12 +42,14 @@ static const char *const table_names[UL_NTABLES] = {
 	[UL_USAGE_IDEMPOTENCY] = "usage_idempotency",
 	[UL_USAGE_RATES] = "usage_rates",
 	[UL_USER_SUBSCRIPTIONS] = "user_subscriptions",
+	[UL_USAGE_DAYS] = "usage_days",
 	[UL_USAGE_COUNTERS_PKEY] = "usage_counters_pkey",
 	[UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX] = "usage_limit_overrides_user_id_idx",
 	[UL_USAGE_RESETS_PKEY] = "usage_resets_pkey",
 	[UL_USAGE_IDEMPOTENCY_PKEY] = "usage_idempotency_pkey",
 	[UL_USAGE_RATES_PKEY] = "usage_rates_pkey",
 	[UL_USER_SUBSCRIPTIONS_USER_ID_KEY] = "user_subscriptions_user_id_key",
+	[UL_USAGE_DAYS_PKEY] = "usage_days_pkey",
 };
 
 /* the table whose invalidation carries a signal */

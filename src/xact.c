@@ -611,6 +611,12 @@ ul_xact_find_key(const char *user_id, const char *usage_type)
 }
 
 UlKey *
+ul_xact_keys(void)
+{
+	return current == NULL ? NULL : current->all_keys;
+}
+
+UlKey *
 ul_xact_key(const char *user_id, const char *usage_type)
 {
 	UlKey	   *key;

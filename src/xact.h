@@ -78,6 +78,9 @@ extern UlKey *ul_xact_key(const char *user_id, const char *usage_type);
 /* The same, or NULL if the transaction has not touched the key. */
 extern UlKey *ul_xact_find_key(const char *user_id, const char *usage_type);
 
+/* The first of the keys that the transaction has touched, or NULL. */
+extern UlKey *ul_xact_keys(void);
+
 /*
  * Locks a key to the end of the transaction; true if it had to wait.  Raises
  * an error beyond a number of locked keys that is a fair share of the server's

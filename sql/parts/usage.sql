@@ -21,6 +21,8 @@ CREATE TABLE usage_counters (
 	last_at timestamptz NOT NULL DEFAULT usage_now(),
 	PRIMARY KEY (user_id, usage_type, bucket_start, event_subtype, slot)
 ) WITH (fillfactor = 70);
+-- rows come in the order of time: where a range of dates is costs next to nothing
+CREATE INDEX usage_counters_bucket_start_idx ON usage_counters USING brin (bucket_start) WITH (autosummarize = on);
 COMMENT ON TABLE usage_counters IS 'The truth about usage: sums by user, type, bucket and subtype. A sum over the rows of a window is its usage; the slots of one bucket are added.';
 COMMENT ON COLUMN usage_counters.user_id IS 'The user, 1 to 255 bytes.';
 COMMENT ON COLUMN usage_counters.usage_type IS 'What is counted.';
@@ -177,6 +179,7 @@ CREATE TABLE usage_denials (
 	last_at timestamptz NOT NULL DEFAULT usage_now(),
 	PRIMARY KEY (user_id, limit_type, usage_date)
 );
+CREATE INDEX usage_denials_usage_date_idx ON usage_denials (usage_date);
 COMMENT ON TABLE usage_denials IS 'How often a limit denied a user on a UTC date. Not filled in this version: a denial writes nothing.';
 COMMENT ON COLUMN usage_denials.user_id IS 'The user.';
 COMMENT ON COLUMN usage_denials.limit_type IS 'The limit that denied.';

@@ -189,7 +189,7 @@ export class UsageTracker extends UsageClient<TrackerOptions> {
 	/**
 	 * Does the work under a hold: the use counts from the start, so that no number of clients at once gets past the limit,
 	 * and ends as a success with its duration, or is given back and logged as failed. Throws UsageLimitError when denied.
-	 * Work that outlives the `ttl` is recorded all the same.
+	 * The hold is renewed while the work goes on, unless its `ttl` is text; work that outlives it is recorded all the same.
 	 */
 	async withHold<T>(params: HoldParams, work: (hold: ActiveHold) => T | Promise<T>): Promise<T> {
 		const decision = await this.hold(params);
@@ -199,6 +199,7 @@ export class UsageTracker extends UsageClient<TrackerOptions> {
 		let used: Omit<SettleParams, "userId"> = {};
 		let failure: { error: unknown } | undefined;
 		const started = performance.now();
+		const renewing = this.keepAlive(holdId, params);
 		const giveBack = (error: unknown) =>
 			this.release(holdId, {
 				userId,
@@ -222,10 +223,19 @@ export class UsageTracker extends UsageClient<TrackerOptions> {
 			// the work's own error is the one to report: a hold that cannot be released expires
 			await giveBack(error).catch(() => {});
 			throw error;
+		} finally {
+			clearInterval(renewing);
 		}
 		if (failure) await giveBack(failure.error);
 		else await this.finish(holdId, params, { durationMs: performance.now() - started, ...used });
 		return result;
+	}
+
+	/** Renews a hold three times in each of its lives. One that cannot be renewed may be the next time, or expires. */
+	private keepAlive(holdId: string, { userId, ttl = 900 }: HoldParams) {
+		if (typeof ttl !== "number") return undefined;
+		const renew = () => void this.renew(holdId, ttl, { userId }).catch(() => {});
+		return setInterval(renew, Math.min((ttl * 1000) / 3, 2 ** 31 - 1));
 	}
 
 	/** Settles a hold whose work is done. What its limit does not admit any more has happened and is recorded. */
@@ -245,7 +255,12 @@ export class UsageTracker extends UsageClient<TrackerOptions> {
 			ended = true;
 		}
 		if (!ended) return;
-		await this.trackUsage({
+		await this.recordDone(params, used);
+	}
+
+	/** Records work whose hold did not last. */
+	private async recordDone(params: HoldParams, used: Omit<SettleParams, "userId">): Promise<void> {
+		const tracked = this.trackUsage({
 			userId: params.userId,
 			usageType: params.usageType,
 			amount: used.amount ?? params.amount,
@@ -254,6 +269,10 @@ export class UsageTracker extends UsageClient<TrackerOptions> {
 			tokensUsed: used.tokensUsed ?? params.tokensUsed,
 			durationMs: used.durationMs,
 			metadata: used.metadata ?? params.metadata,
+		});
+		// 22023: of what is only counted while it is open there is nothing to record
+		await tracked.catch((error: unknown) => {
+			if (sqlStateOf(error) !== "22023") throw error;
 		});
 	}
 

@@ -174,6 +174,42 @@ describe("rateLimitHeaders", () => {
 		});
 	});
 
+	test("says what usage_headers does, but for the window that only the database knows", async () => {
+		await database.sql(`SELECT usage_set_limit('größe "x"_daily', 3, usage_type => 'size')`);
+		const admin = new UsageTracker(database.admin);
+		const compare = async (usageType: string, amount: number) => {
+			const given = await admin.consume({ userId: "bob", usageType, amount });
+			const [row] = await database.sql(
+				`SELECT jsonb_object_agg(h.name, h.value) AS headers FROM usage_headers(jsonb_populate_record(
+					NULL::usage_decision, $1)) AS h`,
+				[
+					JSON.stringify({
+						allowed: given.allowed,
+						limit_type: given.limitType,
+						limit: given.limit,
+						remaining: given.remaining,
+						reset_at: given.resetAt,
+						retry_after: given.retryAfter,
+					}),
+				],
+			);
+			const theirs = Object.entries((row?.headers ?? {}) as Record<string, string>);
+			const ours = Object.entries(rateLimitHeaders(given));
+			const text = (headers: [string, string][]) =>
+				headers
+					.map(([name, value]) => `${name.toLowerCase()}: ${value.replace(/;w=\d+|;t=\d+/g, "")}`)
+					.sort();
+			expect(text(ours)).toEqual(text(theirs));
+			return ours.length;
+		};
+		expect(await compare("export", 2)).toBe(2);
+		expect(await compare("export", 2)).toBe(3);
+		expect(await compare("export", 20)).toBe(2);
+		expect(await compare("size", 1)).toBe(2);
+		expect(await compare("project_create", 1)).toBe(2);
+		expect(await compare("no limits", 1)).toBe(0);
+	});
+
 	test("is silent about what has no limit, and about a time that there is not", () => {
 		expect(rateLimitHeaders({ ...decision, limit: -1, remaining: null, reason: "unlimited" })).toEqual({});
 		expect(rateLimitHeaders({ ...decision, limitType: null, reason: "no_limit" })).toEqual({});

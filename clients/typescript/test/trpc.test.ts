@@ -211,4 +211,10 @@ test("administers behind the application's check", async () => {
 	expect(await admin.getDailyTotals.query({ days: 1 })).toHaveLength(1);
 	expect((await admin.getConversionFunnel.query()).generatedScene).toBe(1);
 	expect(await admin.getErrorRates.query()).toEqual([]);
+
+	const tooLong = await failure(admin.getDailyTotals.query({ days: 4000 }));
+	expect(tooLong.data?.code).toBe("BAD_REQUEST");
+	expect(tooLong.message).toBe("days must be between 1 and 3650");
+	const unknown = await failure(admin.setTier.mutate({ userId: "bea", tier: "platinum" }));
+	expect(unknown.data?.code).toBe("BAD_REQUEST");
 });

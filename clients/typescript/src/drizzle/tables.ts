@@ -16,7 +16,7 @@ import {
 	timestamp,
 	uuid,
 } from "drizzle-orm/pg-core";
-import { bytea, usageDecision } from "./columns.js";
+import { bytea, usageDecision, xid8 } from "./columns.js";
 
 /**
  * The extension's tables and views, in the schema that it was installed into. Without a name the `search_path` has to
@@ -217,6 +217,47 @@ export function usageSchema(schema?: string) {
 		createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
 	});
 
+	const usageRates = table(
+		"usage_rates",
+		{
+			userId: text("user_id").notNull(),
+			limitType: text("limit_type").notNull(),
+			arrivalAt: timestamp("arrival_at", { withTimezone: true }).notNull(),
+			fraction: bigint("fraction", { mode: "number" }).notNull().default(0),
+			units: bigint("units", { mode: "number" }).notNull(),
+			period: interval("period").notNull(),
+			updatedAt: timestamp("updated_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+		},
+		(t) => [primaryKey({ columns: [t.userId, t.limitType] })],
+	);
+
+	const usageDays = table("usage_days", {
+		usageDate: date("usage_date").primaryKey(),
+		closedXid: xid8("closed_xid"),
+		total: bigint("total", { mode: "number" }),
+		uniqueUsers: bigint("unique_users", { mode: "number" }),
+	});
+
+	const usageDaySums = table(
+		"usage_day_sums",
+		{
+			usageDate: date("usage_date").notNull(),
+			usageType: text("usage_type").notNull(),
+			total: bigint("total", { mode: "number" }).notNull(),
+			uniqueUsers: bigint("unique_users", { mode: "number" }).notNull(),
+		},
+		(t) => [primaryKey({ columns: [t.usageDate, t.usageType] })],
+	);
+
+	const usageDayMarks = table(
+		"usage_day_marks",
+		{
+			usageDate: date("usage_date").notNull(),
+			markId: bigint("mark_id", { mode: "bigint" }).notNull(),
+		},
+		(t) => [primaryKey({ columns: [t.usageDate, t.markId] })],
+	);
+
 	return {
 		usageLimitsConfig,
 		usageLimitOverrides,
@@ -233,6 +274,10 @@ export function usageSchema(schema?: string) {
 		usageIdempotency,
 		usageDenials,
 		usageAlertLog,
+		usageRates,
+		usageDays,
+		usageDaySums,
+		usageDayMarks,
 	};
 }
 
@@ -252,4 +297,8 @@ export const {
 	usageIdempotency,
 	usageDenials,
 	usageAlertLog,
+	usageRates,
+	usageDays,
+	usageDaySums,
+	usageDayMarks,
 } = usageSchema();

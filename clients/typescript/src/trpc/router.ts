@@ -15,6 +15,7 @@ import {
 	UsageAnalytics,
 	type UsageTrend,
 } from "../analytics.js";
+import { sqlStateOf } from "../errors.js";
 import type { UsageTracker } from "../tracker.js";
 import type { LimitExplanation, LimitStatus, UserLimits, UserStats } from "../types.js";
 import { number, object, optional, string } from "./input.js";
@@ -47,6 +48,22 @@ export type UsageProcedures = {
 	getUserStats: Query<{ days?: number | undefined } | None, UserStats>;
 	getUserStatus: Query<None, LimitStatus[]>;
 };
+
+/** Answers what the database does not take (class 22, a name that must exist) with BAD_REQUEST. */
+async function answering<T>(work: Promise<T>): Promise<T> {
+	try {
+		return await work;
+	} catch (error) {
+		if (!/^22|^42704$/.test(sqlStateOf(error) ?? "")) throw error;
+		throw new TRPCError({ code: "BAD_REQUEST", message: rootMessageOf(error), cause: error });
+	}
+}
+
+/** What the database itself has said. */
+function rootMessageOf(error: unknown): string {
+	const { message, cause } = error as Error;
+	return cause instanceof Error ? rootMessageOf(cause) : message;
+}
 
 /** Procedures about the user who calls them: `usage: t.router(usageProcedures({ procedure: protectedProcedure, … }))`. */
 export function usageProcedures<Context>(options: UsageRouterOptions<Context>): UsageProcedures {
@@ -123,11 +140,11 @@ export function usageAdminProcedures<Context>(
 	const user = { userId: string };
 	const days = optional(object({ days: optional(number) }));
 	// biome-ignore lint/suspicious/noExplicitAny: what the validators have let through
-	const query = (input: Builder, resolve: (input: any) => unknown) =>
-		procedure.input(input).query((call: { input: unknown }) => resolve(call.input));
+	const query = (input: Builder, resolve: (input: any) => Promise<unknown>) =>
+		procedure.input(input).query((call: { input: unknown }) => answering(resolve(call.input)));
 	// biome-ignore lint/suspicious/noExplicitAny: what the validators have let through
-	const mutation = (input: Builder, resolve: (input: any) => unknown) =>
-		procedure.input(input).mutation((call: { input: unknown }) => resolve(call.input));
+	const mutation = (input: Builder, resolve: (input: any) => Promise<unknown>) =>
+		procedure.input(input).mutation((call: { input: unknown }) => answering(resolve(call.input)));
 	return {
 		getUserLimits: query(object(user), (input) => usage.getUserLimits(input.userId)),
 		getUserStats: query(object({ ...user, days: optional(number) }), (input) =>
