@@ -385,6 +385,7 @@ reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int co
 	int			ntests = ul_claim_tests(claims, group->nclaims, tests);
 	UlOutcome	outcome;
 
+	ul_read_rates(claims, group->nclaims);
 	make_uses(group, requests, count, now);
 	if (group->relaxed)
 		outcome = use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1, now);
