@@ -129,7 +129,11 @@ ul_owns_relation(Oid relid, Oid role)
 static inline int
 ul_backend_index(void)
 {
+#if PG_VERSION_NUM >= 170000
+	return MyProc == NULL ? -1 : MyProcNumber;
+#else
 	return MyProc == NULL ? -1 : MyProc->pgprocno;
+#endif
 }
 
 /* Places that there are: known once MaxBackends is. */

@@ -9,6 +9,7 @@
 
 #include "utils/timestamp.h"
 
+#include "alerts.h"
 #include "consume.h"
 #include "gate.h"
 #include "guc.h"
@@ -180,16 +181,31 @@ use_for_good(UlKey *key, const UlUse *uses, int nuses)
 	return use_relaxed(key, NULL, 0, uses, nuses, 1, uses->at) == UL_ADMITTED;
 }
 
+/* Looks whether a use that was booked has reached a threshold. */
+static void
+alert_of_use(const UlRequest *request, const UlUse *use, TimestampTz now)
+{
+	for (int i = 0; i < UL_NMEASURES; i++)
+		if (use->amounts.measure[i] > 0)
+		{
+			ul_alert(request->user_id, request->usage_type, now);
+			break;
+		}
+}
+
 int64
 ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 {
 	UlUse		use = ul_use_of_request(request, operation, now);
 	UlKey	   *key = ul_xact_key(request->user_id, request->usage_type);
+	int64		event_id;
 
 	if (strcmp(operation, "use") != 0 || !is_relaxed(ul_find_type(request->usage_type)) ||
 		!use_for_good(key, &use, 1))
 		ul_xact_book(key, &use);
-	return ul_log_request(request, operation, &use);
+	event_id = ul_log_request(request, operation, &use);
+	alert_of_use(request, &use, now);
+	return event_id;
 }
 
 int64
@@ -549,6 +565,7 @@ record_requests(const UlGroup *groups, int ngroups, const UlRequest *requests, i
 			!(is_relaxed(ul_find_type(group->usage_type)) && use_for_good(group->key, &use, 1)))
 			ul_xact_book(group->key, &use);
 		event_id = ul_log_request(&requests[i], "use", &use);
+		alert_of_use(&requests[i], &use, now);
 	}
 	return count > 1 ? 0 : event_id;
 }

@@ -39,6 +39,7 @@
 #define LOCK_CLASS_SETTER		0x7506
 #define LOCK_CLASS_PREPARED		0x7507
 #define LOCK_CLASS_ATTACHMENTS	0x7510
+#define LOCK_CLASS_ALERT		0x7511
 #define LOCK_CLASS_DAYS			0x7520
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
@@ -190,6 +191,15 @@ ul_gate_lock_request(const char *user_id, const char *key)
 	LOCKTAG		tag = lock_tag(hash_pair(user_id, key), LOCK_CLASS_REQUEST);
 
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+bool
+ul_gate_try_lock_alert(const char *user_id, int64 alert_id, const char *limit_type)
+{
+	uint64		hash = hash_combine64(hash_pair(limit_type, user_id), alert_id);
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_ALERT);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void

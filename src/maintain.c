@@ -24,6 +24,8 @@
 #include "store.h"
 #include "xact.h"
 
+#define KEEP_ALERTS		(90 * USECS_PER_DAY)
+
 #define MONTHS_AHEAD	12
 #define MONTHS_AT_ONCE	60
 #define MOVE_BATCH		10000
@@ -286,6 +288,18 @@ forget_rates(UlMaintenance *done)
 	done->rates_forgotten += ul_execute(UL_FORGET_RATES, &args);
 }
 
+/* Reports of thresholds are kept for a while after their window. */
+static void
+forget_alerts(UlMaintenance *done)
+{
+	TimestampTz now = ul_now();
+	UlArgs		args = {0};
+
+	ul_arg_time(&args, now - KEEP_ALERTS);
+	ul_arg_time(&args, now);
+	done->alerts_forgotten += ul_execute(UL_FORGET_ALERTS, &args);
+}
+
 static void
 delete_old_events(UlMaintenance *done)
 {
@@ -359,5 +373,6 @@ ul_maintain(UlMaintenance *done)
 	with_patience(create_partitions, "new partitions are", done);
 	forget_keys(done);
 	forget_rates(done);
+	forget_alerts(done);
 	fold_slots(done);
 }

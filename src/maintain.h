@@ -16,6 +16,7 @@ typedef struct UlMaintenance
 	int64		rows_folded;
 	int64		keys_forgotten;
 	int64		rates_forgotten;
+	int64		alerts_forgotten;
 	int64		events_deleted; /* past their retention */
 	int64		counters_flushed;	/* rows of relaxed limits */
 	int64		denials_flushed;	/* rows */

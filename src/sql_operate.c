@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "alerts.h"
 #include "args.h"
 #include "compat.h"
 #include "import.h"
@@ -260,10 +261,12 @@ usage_maintain(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	UlMaintenance done;
+	int64		reported;
 
 	ul_prevent_read_only("usage_maintain()");
 	InitMaterializedSRF(fcinfo, 0);
 	ul_maintain(&done);
+	reported = ul_alert_missed();
 	put_count(rsinfo, "days summed", done.days_summed);
 	put_count(rsinfo, "partitions created", done.partitions_created);
 	put_count(rsinfo, "events moved", done.events_moved);
@@ -273,6 +276,8 @@ usage_maintain(PG_FUNCTION_ARGS)
 	put_count(rsinfo, "events deleted", done.events_deleted);
 	put_count(rsinfo, "counters flushed", done.counters_flushed);
 	put_count(rsinfo, "denials flushed", done.denials_flushed);
+	put_count(rsinfo, "alerts forgotten", done.alerts_forgotten);
+	put_count(rsinfo, "alerts reported", reported);
 	return (Datum) 0;
 }
 

@@ -73,6 +73,9 @@ typedef enum UlStatement
 	UL_IMPORT_COUNTER,
 	UL_DELETE_OLD_EVENTS,
 	UL_ADD_DENIALS,
+	UL_INSERT_ALERT,
+	UL_FORGET_ALERTS,
+	UL_KEYS_WITH_ALERTS,
 	UL_TABLES_OF_TRIGGER,
 	UL_LEVELS_OF_TYPE,
 	UL_MARK_DAY,
@@ -86,6 +89,7 @@ typedef enum UlStatement
 } UlStatement;
 
 /* The statements of topics that have a file of their own; no text: not one of them. */
+extern const UlStatementText ul_alert_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_attach_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_day_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_import_statements[UL_NSTATEMENTS];

@@ -215,6 +215,8 @@ export function usageSchema(schema?: string) {
 		current: bigint("current", { mode: "number" }).notNull(),
 		limit: bigint("limit", { mode: "number" }).notNull(),
 		createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+		windowEnd: timestamp("window_end", { withTimezone: true }),
+		threshold: bigint("threshold", { mode: "number" }),
 	});
 
 	const usageRates = table(
