@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "alerts.h"
+#include "charge.h"
 #include "consume.h"
 #include "gate.h"
 #include "guc.h"
@@ -74,8 +75,8 @@ value_or_zero(const int64 *value)
 	return value == NULL ? 0 : *value;
 }
 
-static void
-request_measures(const UlRequest *request, int64 *measures)
+void
+ul_request_measures(const UlRequest *request, int64 *measures)
 {
 	measures[UL_MEASURE_AMOUNT] = request->amount;
 	measures[UL_MEASURE_TOKENS] = value_or_zero(request->tokens_used);
@@ -97,7 +98,7 @@ ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz n
 
 	if (strcmp(request->status, "success") == 0)
 	{
-		request_measures(request, use.amounts.measure);
+		ul_request_measures(request, use.amounts.measure);
 		use.amounts.events = strcmp(operation, "use") == 0 ? 1 : 0;
 	}
 	else if (strcmp(request->status, "failed") == 0)
@@ -257,7 +258,7 @@ sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
 			!ul_limit_counts(limit, requests[i].event_subtype))
 			continue;
 		applies = true;
-		request_measures(&requests[i], measures);
+		ul_request_measures(&requests[i], measures);
 		claim->requested += measures[limit->measure];
 		if (requests[i].amount != 0 && !dry_run)
 			claim->consumes += measures[limit->measure];
@@ -296,7 +297,7 @@ group_requests(const UlRequest *requests, int count, UlGroup *groups)
 		}
 		if (requests[i].amount != 0)
 			group->asks = true;
-		request_measures(&requests[i], measures);
+		ul_request_measures(&requests[i], measures);
 		for (int j = 0; j < UL_NMEASURES; j++)
 		{
 			group->measures[j] += measures[j];
@@ -413,6 +414,22 @@ reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int co
 	return outcome;
 }
 
+/* Takes back what the shared gate has booked for groups. */
+static void
+unbook_groups(UlGroup *groups, int ngroups, TimestampTz now)
+{
+	for (int i = 0; i < ngroups; i++)
+	{
+		UlGroup    *group = &groups[i];
+
+		if (group->booked && group->relaxed)
+			(void) use_relaxed(group->key, NULL, 0, group->uses, group->nuses, -1, now);
+		else if (group->booked)
+			ul_xact_unbook(group->key, group->uses, group->nuses);
+		group->booked = false;
+	}
+}
+
 /*
  * Asks the shared gate for one group after the other.  What was booked is taken
  * back where another group is refused; the sums of all are known then.
@@ -437,16 +454,8 @@ reserve_groups(UlGroup *groups, int ngroups, UlClaim *claims, const UlRequest *r
 		if (outcome == UL_AGAIN || outcome == UL_UNAVAILABLE)
 			break;
 	}
-	for (int i = 0; outcome != UL_ADMITTED && i < ngroups; i++)
-	{
-		UlGroup    *group = &groups[i];
-
-		if (group->booked && group->relaxed)
-			(void) use_relaxed(group->key, NULL, 0, group->uses, group->nuses, -1, now);
-		else if (group->booked)
-			ul_xact_unbook(group->key, group->uses, group->nuses);
-		group->booked = false;
-	}
+	if (outcome != UL_ADMITTED)
+		unbook_groups(groups, ngroups, now);
 	return outcome;
 }
 
@@ -524,7 +533,7 @@ read_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
  */
 static UlClaim *
 ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
-		   TimestampTz *now, int *nclaims)
+		   const UlCharge *charge, TimestampTz *now, int *nclaims)
 {
 	for (int round = 0; round < MAX_ROUNDS; round++)
 	{
@@ -534,6 +543,8 @@ ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 
 		if (use_rates(claims, *nclaims))
 			break;
+		if (charge != NULL)
+			ul_charge_make_room(charge, claims, *nclaims);
 		outcome = reserve_groups(groups, ngroups, claims, requests, count, *now);
 		if (outcome == UL_ADMITTED || outcome == UL_REFUSED)
 			return claims;
@@ -544,39 +555,96 @@ ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 	return NULL;
 }
 
-/* Writes down what was admitted, and books it where the gate has not; the event's id. */
+/* Adds to what is booked for a request what it has cost beyond what was known then. */
+static void
+book_price(UlGroup *group, const UlUse *use, const UlRequest *request, int64 price)
+{
+	UlUse		more = {
+		.bucket_start = use->bucket_start,
+		.event_subtype = use->event_subtype,
+		.at = use->at,
+	};
+
+	more.amounts.measure[UL_MEASURE_CREDITS] = price - value_or_zero(request->credits_used);
+	if (more.amounts.measure[UL_MEASURE_CREDITS] != 0)
+		ul_xact_book(group->key, &more);
+}
+
+/*
+ * Writes down what was admitted, books it where the gate has not, and pays for
+ * it (charge NULL: it is free); the event's id.
+ */
 static int64
-record_requests(const UlGroup *groups, int ngroups, const UlRequest *requests, int count,
+record_requests(UlGroup *groups, const UlRequest *requests, int count, UlCharge *charge,
 				TimestampTz now)
 {
-	int64		event_id = 0;
+	int64	   *events = palloc0(sizeof(int64) * count);
 
 	for (int i = 0; i < count; i++)
 	{
-		const UlGroup *group = groups;
+		UlRequest	request = requests[i];
+		const int64 *price = charge == NULL ? NULL : ul_charge_price_of(charge, i);
+		UlGroup    *group = groups;
 		UlUse		use;
 
-		if (requests[i].amount == 0)
+		if (request.amount == 0)
 			continue;
-		while (strcmp(group->usage_type, requests[i].usage_type) != 0)
+		while (strcmp(group->usage_type, request.usage_type) != 0)
 			group++;
-		use = ul_use_of_request(&requests[i], "use", now);
+		if (price != NULL)
+			request.credits_used = price;
+		else if (charge != NULL && !charge->is_had)
+			request.credits_used = charge->given[i].credits_used;
+		use = ul_use_of_request(&request, "use", now);
 		if (!group->booked &&
 			!(is_relaxed(ul_find_type(group->usage_type)) && use_for_good(group->key, &use, 1)))
 			ul_xact_book(group->key, &use);
-		event_id = ul_log_request(&requests[i], "use", &use);
-		alert_of_use(&requests[i], &use, now);
+		else if (price != NULL)
+			book_price(group, &use, &requests[i], *price);
+		events[i] = ul_log_request(&request, "use", &use);
+		alert_of_use(&request, &use, now);
 	}
-	return count > 1 ? 0 : event_id;
+	if (charge != NULL)
+		ul_charge_pay(charge, events);
+	return count > 1 ? 0 : events[0];
+}
+
+/*
+ * What limits say to requests; what is admitted at the shared gate is booked.
+ * What is over a limit, and can be paid for, is asked for again, with room for
+ * that, so that nobody else gets what it was not charged for.
+ */
+static UlClaim *
+judge_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
+			 bool dry_run, UlCharge *charge, TimestampTz *now, int *nclaims)
+{
+	for (int round = 0;; round++)
+	{
+		UlClaim    *claims = NULL;
+		bool		asked;
+
+		if (!dry_run && ul_shared_gate() && round < MAX_ROUNDS)
+			claims = ask_groups(groups, ngroups, requests, count, charge, now, nclaims);
+		asked = claims != NULL;
+		if (!asked)
+			claims = read_groups(groups, ngroups, requests, count, dry_run, now, nclaims);
+		for (int i = 0; i < *nclaims; i++)
+			ul_judge_claim(&claims[i]);
+		if (charge == NULL)
+			return claims;
+		if (!ul_charge_price(charge, claims, *nclaims) || !asked)
+			return claims;
+	}
 }
 
 static void
 decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 {
 	UlGroup    *groups = palloc(sizeof(UlGroup) * count);
+	UlCharge   *charge = ul_charge_begin(&requests, count);
 	int			ngroups = group_requests(requests, count, groups);
 	TimestampTz now = ul_now();
-	UlClaim    *claims = NULL;
+	UlClaim    *claims;
 	int			nclaims;
 
 	memset(decision, 0, sizeof(*decision));
@@ -586,22 +654,23 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 			groups[i].key = ul_xact_key(requests[0].user_id, groups[i].usage_type);
 		if (ngroups > 1)
 			qsort(groups, ngroups, sizeof(UlGroup), compare_groups);
-		if (ul_shared_gate())
-			claims = ask_groups(groups, ngroups, requests, count, &now, &nclaims);
 	}
-	if (claims == NULL)
-		claims = read_groups(groups, ngroups, requests, count, dry_run, &now, &nclaims);
-
-	for (int i = 0; i < nclaims; i++)
-		ul_judge_claim(&claims[i]);
+	claims = judge_groups(groups, ngroups, requests, count, dry_run, charge, &now, &nclaims);
 	if (nclaims > 0)
 		ul_decide(claims, nclaims, now, decision);
 	else
 		decide_unlimited(requests, groups, ngroups, dry_run, now, decision);
-	if (dry_run || !decision->allowed)
+	if (charge != NULL)
+		ul_charge_decide(charge, dry_run, now, decision);
+	if (dry_run)
 		return;
+	if (!decision->allowed)
+	{
+		unbook_groups(groups, ngroups, now);
+		return;
+	}
 	ul_store_rates(claims, nclaims);
-	decision->event_id = record_requests(groups, ngroups, requests, count, now);
+	decision->event_id = record_requests(groups, requests, count, charge, now);
 }
 
 /* Counts the answer: for the statistics, and a denial for usage_denials. */

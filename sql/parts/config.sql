@@ -174,7 +174,7 @@ CREATE TABLE usage_config_log (
 );
 -- An administrator reads about limits, among the many changes of subscriptions.
 CREATE INDEX usage_config_log_limits_idx ON usage_config_log (id) WHERE table_name <> 'user_subscriptions';
-COMMENT ON TABLE usage_config_log IS 'Who changed or deleted a limit, an override or a subscription, when, and what it was before; and which schemas usage_import has taken over.';
+COMMENT ON TABLE usage_config_log IS 'Who changed or deleted a limit, an override, a subscription or a cost, when, and what it was before; and which schemas usage_import has taken over.';
 COMMENT ON COLUMN usage_config_log.id IS 'Surrogate key.';
 COMMENT ON COLUMN usage_config_log.changed_at IS 'When.';
 COMMENT ON COLUMN usage_config_log.changed_by IS 'The role that made the change.';
