@@ -69,7 +69,7 @@ is(value($node, q{SELECT allowed, current FROM usage_consume('dan', 'ping', 2)})
 
 # a crash forgets what was not written: what is left is what the tables say
 $node->safe_psql('postgres', 'ALTER SYSTEM SET usage_limits.worker_enabled = off');
-$node->reload;
+$node->restart;
 $node->safe_psql('postgres', q{SELECT usage_consume('eve', 'ping', 4)});
 $node->stop('immediate');
 $node->start;
