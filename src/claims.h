@@ -13,6 +13,13 @@
 #include "limits.h"
 #include "sums.h"
 
+/* What a hold takes of a limit, and until when unless it is settled before */
+typedef struct UlHeld
+{
+	TimestampTz until;
+	int64		amount;
+} UlHeld;
+
 /* One limit, for one user, at one instant */
 typedef struct UlClaim
 {
@@ -21,9 +28,18 @@ typedef struct UlClaim
 	int64		value;			/* -1: unlimited */
 	UlSource	source;
 	int64		requested;		/* in the limit's measure */
+	const char *settles;		/* the hold that asks, for its own windows; or
+								 * NULL */
+	int64		has;			/* of what is requested, what it has taken */
+	TimestampTz settles_in;		/* its bucket */
 	int64		consumes;		/* of that, what is recorded when admitted */
+	TimestampTz consumes_until; /* DT_NOEND: for good */
+	TimestampTz now;
 	UlSum		sum;			/* of usage, committed and pending; its window
 								 * does not start before the last reset */
+	int64		held;			/* what open holds have taken */
+	int			nheld;
+	UlHeld	   *holds;
 
 	/* ul_judge_claim: */
 	bool		exceeded;		/* the request does not fit */
@@ -37,15 +53,36 @@ extern bool ul_limit_counts(const UlLimit *limit, const char *event_subtype);
 extern void ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, TimestampTz now);
 
 /*
+ * The same for a hold that is to be settled, with the window in which it was
+ * taken.  False if the limit does not count it any more, after a reset.
+ */
+extern bool ul_init_claim_of_hold(UlClaim *claim, const UlLimit *limit, const UlUser *user,
+								  const char *hold_id, TimestampTz bucket_start, TimestampTz now);
+
+/*
  * Sums what the claims' limits count: committed rows and this transaction's
- * own.  All claims are of one user and usage type.
+ * own, and open holds.  All claims are of one user and usage type.
  */
 extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type);
 
-/* What a user has used of a type, all subtypes, in buckets from an instant on. */
+/* The same as if one hold had not been taken. */
+extern void ul_read_claims_without(UlClaim *claims, int count, const char *user_id,
+								   const char *usage_type, const char *hold_id);
+
+/* What has been used of a claim's limit, with what is held. */
+extern int64 ul_claim_used(const UlClaim *claim);
+
+/*
+ * What a user has used of a type, all subtypes, in buckets from an instant on;
+ * open holds are not in it.
+ */
 extern int64 ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from);
 
-/* The start of the key's newest bucket at or after an instant, or DT_NOBEGIN. */
+/* What open holds take of it, other than the one of that id (NULL: none). */
+extern int64 ul_held_since(const char *user_id, const char *usage_type, TimestampTz from,
+						   TimestampTz now, const char *without);
+
+/* The start of the key's newest bucket at or after an instant, or DT_NOBEGIN; open holds count. */
 extern TimestampTz ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from);
 
 /* What a judged claim says by itself: a reason of usage_decision. */

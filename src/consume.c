@@ -69,8 +69,8 @@ value_or_zero(const int64 *value)
 	return value == NULL ? 0 : *value;
 }
 
-static void
-request_measures(const UlRequest *request, int64 *measures)
+void
+ul_request_measures(const UlRequest *request, int64 *measures)
 {
 	measures[UL_MEASURE_AMOUNT] = request->amount;
 	measures[UL_MEASURE_TOKENS] = value_or_zero(request->tokens_used);
@@ -85,8 +85,8 @@ ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 	const UlUser *user = ul_find_user(request->user_id);
 	bool		success = strcmp(request->status, "success") == 0;
 	TimestampTz at = request->occurred_at == NULL ? now : *request->occurred_at;
-	TimestampTz bucket_start = ul_bucket_start(type, user, request->usage_type, at,
-											   request->occurred_at != NULL);
+	TimestampTz bucket_start = request->bucket_start != NULL ? *request->bucket_start :
+	ul_bucket_start(type, user, request->usage_type, at, request->occurred_at != NULL);
 	UlAmounts	amounts = {0};
 	UlEventRow	event = {
 		.user_id = request->user_id,
@@ -108,8 +108,8 @@ ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 
 	if (success)
 	{
-		request_measures(request, amounts.measure);
-		amounts.events = strcmp(operation, "use") == 0 ? 1 : 0;
+		ul_request_measures(request, amounts.measure);
+		amounts.events = strcmp(operation, "use") == 0 || strcmp(operation, "settle") == 0 ? 1 : 0;
 	}
 	else if (strcmp(request->status, "failed") == 0)
 		amounts.failed_events = 1;
@@ -164,18 +164,24 @@ sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
 	const UlLimit *limit = claim->limit;
 	bool		applies = false;
 
+	if (requests[0].ttl != 0)
+		claim->consumes_until = claim->now + requests[0].ttl;
 	for (int i = 0; i < count; i++)
 	{
 		int64		measures[UL_NMEASURES];
+		int64		asked;
 
 		if (strcmp(requests[i].usage_type, limit->usage_type) != 0 ||
 			!ul_limit_counts(limit, requests[i].event_subtype))
 			continue;
 		applies = true;
-		request_measures(&requests[i], measures);
-		claim->requested += measures[limit->measure];
+		ul_request_measures(&requests[i], measures);
+		/* of whatever amount, a hold is one of those that are open at once */
+		asked = limit->kind == UL_KIND_CONCURRENCY ?
+			(requests[i].amount != 0 ? 1 : 0) : measures[limit->measure];
+		claim->requested += asked;
 		if (requests[i].amount != 0 && !dry_run)
-			claim->consumes += measures[limit->measure];
+			claim->consumes += asked;
 	}
 	return applies;
 }
@@ -211,7 +217,7 @@ group_requests(const UlRequest *requests, int count, UlGroup *groups)
 		}
 		if (requests[i].amount != 0)
 			group->asks = true;
-		request_measures(&requests[i], measures);
+		ul_request_measures(&requests[i], measures);
 		for (int j = 0; j < UL_NMEASURES; j++)
 		{
 			group->measures[j] += measures[j];
@@ -237,7 +243,7 @@ claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int co
 	for (int i = 0; i < ngroups; i++)
 	{
 		UlGroup    *group = &groups[i];
-		const UlType *type = dry_run ?
+		const UlType *type = dry_run || requests[0].ttl != 0 ?
 		ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
 		UlClaim    *claims;
 		int			nlimits = ul_claims_of_type(type, user, now, &claims);
@@ -281,16 +287,35 @@ lock_groups(UlGroup *groups, int ngroups, const UlClaim *claims)
 }
 
 void
-ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
-				   TimestampTz now, UlDecision *decision)
+ul_decide_not_tracked(const UlRequest *request, UlDecision *decision)
 {
-	TimestampTz reset = ul_last_reset(ul_find_user(user_id), usage_type, DT_NOEND);
+	UlDecision	answer = {
+		.allowed = true,
+		.reason = "not_enforced",
+		.usage_type = request->usage_type,
+		.requested = request->amount,
+		.limit = -1,
+		.reset_at = DT_NOEND,
+		.retry_after = -1,
+	};
+
+	*decision = answer;
+}
+
+void
+ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
+				   const char *without, TimestampTz now, UlDecision *decision)
+{
+	TimestampTz from = Max(ul_utc_day(now),
+						   ul_last_reset(ul_find_user(user_id), usage_type, DT_NOEND));
 
 	decision->allowed = true;
 	decision->reason = ul_enforcement == UL_ENFORCEMENT_OFF ? "not_enforced" : "no_limit";
 	decision->usage_type = usage_type;
 	decision->requested = requested;
-	decision->current = ul_usage_since(user_id, usage_type, Max(ul_utc_day(now), reset));
+	decision->current =
+		ul_add_saturated(ul_usage_since(user_id, usage_type, from),
+						 ul_held_since(user_id, usage_type, from, now, without));
 	decision->limit = -1;
 	decision->reset_at = DT_NOEND;
 	decision->retry_after = -1;
@@ -307,13 +332,15 @@ decide_unlimited(const UlRequest *requests, const UlGroup *groups, int ngroups, 
 
 		if (strcmp(groups[i].usage_type, requests[0].usage_type) != 0)
 			continue;
-		ul_decide_no_limit(requests[0].user_id, requests[0].usage_type, requested, now, decision);
+		ul_decide_no_limit(requests[0].user_id, requests[0].usage_type, requested, NULL,
+						   now, decision);
 		if (!dry_run)
 			decision->current += requested;
 	}
 }
 
-static void
+/* The decision, and its instant. */
+static TimestampTz
 decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 {
 	UlGroup    *groups = palloc(sizeof(UlGroup) * count);
@@ -357,9 +384,16 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 		ul_decide(claims, nclaims, now, decision);
 	else
 		decide_unlimited(requests, groups, ngroups, dry_run, now, decision);
-	if (dry_run || !decision->allowed)
-		return;
+	return now;
+}
 
+void
+ul_consume(const UlRequest *requests, int count, UlDecision *decision)
+{
+	TimestampTz now = decide(requests, count, false, decision);
+
+	if (!decision->allowed)
+		return;
 	for (int i = 0; i < count; i++)
 		if (requests[i].amount != 0)
 			decision->event_id = ul_record(&requests[i], "use", now);
@@ -367,16 +401,16 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 		decision->event_id = 0;
 }
 
-void
-ul_consume(const UlRequest *requests, int count, UlDecision *decision)
+TimestampTz
+ul_decide_hold(const UlRequest *request, UlDecision *decision)
 {
-	decide(requests, count, false, decision);
+	return decide(request, 1, false, decision);
 }
 
 void
 ul_check(const UlRequest *request, UlDecision *decision)
 {
-	decide(request, 1, true, decision);
+	(void) decide(request, 1, true, decision);
 }
 
 void

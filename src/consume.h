@@ -31,6 +31,9 @@ typedef struct UlRequest
 	const char *error_message;
 	const Jsonb *metadata;
 	const TimestampTz *occurred_at; /* NULL: now */
+	const TimestampTz *bucket_start;	/* where it is booked; NULL: by its
+										 * time */
+	int64		ttl;			/* microseconds that it is held; 0: consumed */
 } UlRequest;
 
 /*
@@ -52,12 +55,21 @@ extern int64 ul_track(const UlRequest *request);
  */
 extern void ul_consume(const UlRequest *requests, int count, UlDecision *decision);
 
+/*
+ * Decides whether a request can be held, and locks its key where that can be
+ * denied; the instant of the decision.
+ */
+extern TimestampTz ul_decide_hold(const UlRequest *request, UlDecision *decision);
+
 /* Decides without recording; waits for nobody. */
 extern void ul_check(const UlRequest *request, UlDecision *decision);
 
 /* Asks one limit; an unknown one allows. */
 extern void ul_check_limit(const char *user_id, const char *limit_type, int64 amount,
 						   UlDecision *decision);
+
+/* What is asked of each measure. */
+extern void ul_request_measures(const UlRequest *request, int64 *measures);
 
 /* The claims of every limit of a type on a user, nothing read yet; their number. */
 extern int	ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz now,
@@ -66,8 +78,14 @@ extern int	ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz
 /* Books amounts now or in the past and writes the event; its id, or 0. */
 extern int64 ul_record(const UlRequest *request, const char *operation, TimestampTz now);
 
-/* The answer where a type has no limit. */
+/* The answer while usage_limits.tracking_enabled is off. */
+extern void ul_decide_not_tracked(const UlRequest *request, UlDecision *decision);
+
+/*
+ * The answer where a type has no limit.  A hold that is being settled (else
+ * NULL) does not count.
+ */
 extern void ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
-							   TimestampTz now, UlDecision *decision);
+							   const char *without, TimestampTz now, UlDecision *decision);
 
 #endif							/* UL_CONSUME_H */

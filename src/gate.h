@@ -43,6 +43,9 @@ extern bool ul_gate_try_fold(uint64 hash);
 /* Locks a user's idempotency key until the transaction ends. */
 extern void ul_gate_lock_request(const char *user_id, const char *key);
 
+/* Locks the id of a hold until the transaction ends. */
+extern void ul_gate_lock_hold(const char *hold_id);
+
 /*
  * Keeps everybody from forgetting idempotency keys until the transaction ends,
  * or, if that can be had at once, everybody else.

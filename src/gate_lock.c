@@ -35,6 +35,7 @@
 #define LOCK_CLASS_FOLD			0x7503
 #define LOCK_CLASS_REQUEST		0x7504
 #define LOCK_CLASS_REQUESTS		0x7505
+#define LOCK_CLASS_HOLD			0x7506
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -114,6 +115,14 @@ void
 ul_gate_lock_request(const char *user_id, const char *key)
 {
 	LOCKTAG		tag = lock_tag(hash_pair(user_id, key), LOCK_CLASS_REQUEST);
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+void
+ul_gate_lock_hold(const char *hold_id)
+{
+	LOCKTAG		tag = lock_tag(hash_pair("", hold_id), LOCK_CLASS_HOLD);
 
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }

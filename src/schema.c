@@ -37,11 +37,14 @@ static const char *const table_names[UL_NTABLES] = {
 	[UL_USAGE_EVENTS_ID_SEQ] = "usage_events_id_seq",
 	[UL_USAGE_RESETS] = "usage_resets",
 	[UL_USAGE_IDEMPOTENCY] = "usage_idempotency",
+	[UL_USAGE_HOLDS] = "usage_holds",
 	[UL_USER_SUBSCRIPTIONS] = "user_subscriptions",
 	[UL_USAGE_COUNTERS_PKEY] = "usage_counters_pkey",
 	[UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX] = "usage_limit_overrides_user_id_idx",
 	[UL_USAGE_RESETS_PKEY] = "usage_resets_pkey",
 	[UL_USAGE_IDEMPOTENCY_PKEY] = "usage_idempotency_pkey",
+	[UL_USAGE_HOLDS_PKEY] = "usage_holds_pkey",
+	[UL_USAGE_HOLDS_OPEN_IDX] = "usage_holds_open_idx",
 	[UL_USER_SUBSCRIPTIONS_USER_ID_KEY] = "user_subscriptions_user_id_key",
 };
 

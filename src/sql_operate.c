@@ -56,18 +56,25 @@ static const struct
 	{"usage_explain", READER | APP | ADMIN},
 	{"usage_funnel", READER | APP | ADMIN},
 	{"usage_grant", ADMIN},
+	{"usage_hold", APP | ADMIN},
 	{"usage_import", ADMIN},
 	{"usage_install_defaults", ADMIN},
+	/* the view usage_open_holds calls it */
+	{"usage_limits_session_lives", ADMIN},
 	{"usage_limits_version", READER | APP | ADMIN},
 	{"usage_maintain", ADMIN},
 	{"usage_now", READER | APP | ADMIN},
 	{"usage_refund", ADMIN},
+	{"usage_release", APP | ADMIN},
+	{"usage_release_all", APP | ADMIN},
+	{"usage_renew", APP | ADMIN},
 	{"usage_reset", ADMIN},
 	{"usage_revoke", ADMIN},
 	{"usage_set_gauge", ADMIN},
 	{"usage_set_limit", ADMIN},
 	{"usage_set_override", BILLING | ADMIN},
 	{"usage_set_tier", BILLING | ADMIN},
+	{"usage_settle", APP | ADMIN},
 	{"usage_stats", READER | APP | ADMIN},
 	{"usage_status", READER | APP | ADMIN},
 	{"usage_summary", READER | APP | ADMIN},
@@ -87,7 +94,8 @@ static const char *const config_tables[] = {
 static const char *const relations[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
-	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_members",
+	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_holds",
+	"usage_open_holds", "usage_members",
 	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log"
 };
 
@@ -203,8 +211,11 @@ usage_grant(PG_FUNCTION_ARGS)
 	ul_execute_text(psprintf("GRANT USAGE ON TYPE @.usage_decision TO %s", role));
 	ul_execute_text(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s", function_list(parts), role));
 	if (parts == ADMIN)
+	{
 		ul_execute_text(psprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s",
 								 config_table_list(), role));
+		ul_execute_text(psprintf("GRANT SELECT ON @.usage_open_holds TO %s", role));
+	}
 	PG_RETURN_VOID();
 }
 
@@ -217,7 +228,8 @@ usage_revoke(PG_FUNCTION_ARGS)
 	ul_prevent_read_only("usage_revoke()");
 	ul_execute_text(psprintf("REVOKE ALL ON FUNCTION %s FROM %s",
 							 function_list(READER | APP | BILLING | ADMIN), role));
-	ul_execute_text(psprintf("REVOKE ALL ON TABLE %s FROM %s", config_table_list(), role));
+	ul_execute_text(psprintf("REVOKE ALL ON TABLE %s, @.usage_open_holds FROM %s",
+							 config_table_list(), role));
 	ul_execute_text(psprintf("REVOKE ALL ON TYPE @.usage_decision FROM %s", role));
 	ul_execute_text(psprintf("REVOKE USAGE ON SCHEMA %s FROM %s",
 							 ul_schema()->quoted_name, role));
@@ -247,6 +259,7 @@ usage_maintain(PG_FUNCTION_ARGS)
 	put_count(rsinfo, "events moved", done.events_moved);
 	put_count(rsinfo, "rows folded", done.rows_folded);
 	put_count(rsinfo, "idempotency keys forgotten", done.keys_forgotten);
+	put_count(rsinfo, "holds forgotten", done.holds_forgotten);
 	put_count(rsinfo, "events deleted", done.events_deleted);
 	return (Datum) 0;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * store.c
- *		Every SQL text and saved plan, and the switch to the owner.
+ *		SQL texts, saved plans, and the switch to the owner.
  *
  * In a text, "@." stands for our schema.  Other names need no qualification:
  * while a statement is analysed and run, pg_catalog is the whole search path.
@@ -39,16 +39,6 @@
 #include "scan.h"
 #include "schema.h"
 #include "store.h"
-
-typedef struct UlStatementText
-{
-	const char *text;
-	int			nargs;
-	Oid			types[UL_MAX_ARGS];
-} UlStatementText;
-
-/* in a list of parameter types: our usage_decision, whose OID is not constant */
-#define DECISION_TYPE InvalidOid
 
 #define COUNTER_COLUMNS \
 	"user_id, usage_type, bucket_start, event_subtype, slot," \
@@ -130,7 +120,7 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" VALUES ($1, $2, $3, $4, $5)"
 		" ON CONFLICT (user_id, key) DO UPDATE SET request_digest = excluded.request_digest,"
 		" answer = excluded.answer, created_at = excluded.created_at",
-		5, {TEXTOID, TEXTOID, BYTEAOID, DECISION_TYPE, TIMESTAMPTZOID}
+		5, {TEXTOID, TEXTOID, BYTEAOID, UL_DECISION_TYPE, TIMESTAMPTZOID}
 	},
 	[UL_LIMIT_EXISTS] = {
 		"SELECT true FROM @.usage_limits_config c WHERE c.limit_type = $1",
@@ -315,6 +305,14 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 	},
 };
 
+/* A statement, wherever its topic's are. */
+static const UlStatementText *
+statement_text(UlStatement statement)
+{
+	return statements[statement].text != NULL ?
+		&statements[statement] : &ul_hold_statements[statement];
+}
+
 static SPIPlanPtr plans[UL_NSTATEMENTS];
 static uint64 plans_generation = 0; /* of the schema that they name */
 
@@ -411,7 +409,7 @@ forget_plans(void)
 static SPIPlanPtr
 saved_plan(UlStatement statement)
 {
-	const UlStatementText *text = &statements[statement];
+	const UlStatementText *text = statement_text(statement);
 	Oid			types[UL_MAX_ARGS];
 	SPIPlanPtr	plan;
 
@@ -424,7 +422,7 @@ saved_plan(UlStatement statement)
 		return plans[statement];
 
 	for (int i = 0; i < text->nargs; i++)
-		types[i] = text->types[i] == DECISION_TYPE ? ul_schema()->decision_type : text->types[i];
+		types[i] = text->types[i] == UL_DECISION_TYPE ? ul_schema()->decision_type : text->types[i];
 	plan = prepare(text->text, text->nargs, types);
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed");
@@ -490,7 +488,7 @@ ul_execute(UlStatement statement, const UlArgs *args)
 	UlStoreState state;
 	uint64		processed;
 
-	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	Assert((args == NULL ? 0 : args->count) == statement_text(statement)->nargs);
 	store_begin(&state);
 	run_plan(saved_plan(statement), args);
 	processed = SPI_processed;
@@ -505,7 +503,7 @@ ul_execute_value(UlStatement statement, const UlArgs *args, bool *isnull)
 	UlStoreState state;
 	Datum		value = (Datum) 0;
 
-	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	Assert((args == NULL ? 0 : args->count) == statement_text(statement)->nargs);
 	*isnull = true;
 	store_begin(&state);
 	run_plan(saved_plan(statement), args);
@@ -531,7 +529,7 @@ ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRow row, void 
 	MemoryContext caller = CurrentMemoryContext;
 	UlStoreState state;
 
-	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	Assert((args == NULL ? 0 : args->count) == statement_text(statement)->nargs);
 	store_begin(&state);
 	run_plan(saved_plan(statement), args);
 	for (uint64 i = 0; i < SPI_processed; i++)

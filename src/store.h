@@ -27,6 +27,16 @@ typedef struct UlArgs
 	char		null[UL_MAX_ARGS];	/* 'n' or ' ', as SPI wants it */
 } UlArgs;
 
+typedef struct UlStatementText
+{
+	const char *text;			/* "@." stands for our schema */
+	int			nargs;
+	Oid			types[UL_MAX_ARGS];
+} UlStatementText;
+
+/* in a list of parameter types: our usage_decision, whose OID is not constant */
+#define UL_DECISION_TYPE InvalidOid
+
 typedef enum UlStatement
 {
 	UL_UPDATE_COUNTER,
@@ -59,8 +69,15 @@ typedef enum UlStatement
 	UL_IMPORT_SUBSCRIPTION,
 	UL_IMPORT_COUNTER,
 	UL_DELETE_OLD_EVENTS,
+	UL_INSERT_HOLD,
+	UL_END_HOLD,
+	UL_RENEW_HOLD,
+	UL_FORGET_HOLDS,
 	UL_NSTATEMENTS
 } UlStatement;
+
+/* The statements of a topic that has a file of its own; no text: not one of them. */
+extern const UlStatementText ul_hold_statements[UL_NSTATEMENTS];
 
 /* Append a parameter; a NULL pointer is null. */
 extern void ul_arg_text(UlArgs *args, const char *value);
