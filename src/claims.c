@@ -15,16 +15,15 @@
 #include "gate.h"
 #include "guc.h"
 #include "pending.h"
+#include "rate.h"
+#include "scan.h"
 #include "xact.h"
 
-/* Reading a key's rows into claims */
-typedef struct ReadState
+bool
+ul_limit_sums(const UlLimit *limit)
 {
-	UlClaim    *claims;
-	int			count;
-	TimestampTz newest_bucket;
-	const char *without;		/* a hold that does not count, or NULL */
-} ReadState;
+	return limit->kind == UL_KIND_COUNTER || limit->kind == UL_KIND_GAUGE;
+}
 
 bool
 ul_limit_counts(const UlLimit *limit, const char *event_subtype)
@@ -45,30 +44,53 @@ ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, Timestam
 	claim->now = now;
 	claim->consumes_until = DT_NOEND;
 	claim->value = ul_limit_value(limit, user, now, &claim->source);
-	window = ul_window_at(&limit->period, ul_limit_zone(limit, user), now);
+	window = ul_limit_window(limit, user, now);
 	claim->sum.measure = limit->measure;
 	claim->sum.event_subtype = limit->event_subtype;
-	claim->sum.sliding = limit->period.alignment == UL_ALIGN_SLIDING;
+	if (limit->period.alignment == UL_ALIGN_SLIDING)
+		claim->sum.sub_bucket = limit->period.sub_bucket;
 	claim->sum.start = Max(window.start, reset);
 	claim->sum.end = window.end;
+	claim->at = Max(now, reset);
+	ul_gcra_init(&claim->rate_state);
+	if (limit->kind == UL_KIND_RATE && claim->value > 0)
+	{
+		claim->rate.units = claim->value;
+		claim->rate.period = limit->rate_period;
+		if (limit->burst > 0)
+			claim->value = limit->burst;
+		claim->value = Min(claim->value, ul_gcra_max_units(&claim->rate, claim->at));
+	}
+}
+
+static bool
+is_sliding(const UlClaim *claim)
+{
+	return claim->limit->period.alignment == UL_ALIGN_SLIDING;
+}
+
+/* When what is counted in a sliding window's bucket leaves it. */
+static TimestampTz
+leaves(const UlClaim *claim, TimestampTz bucket_start)
+{
+	return ul_sliding_leaves(&claim->limit->period, bucket_start);
 }
 
 /*
- * A sliding limit has many windows that a bucket counts in: what they all hold
+ * A sliding limit has many windows that a bucket counts in: what they all have
  * is read, and sum_fullest_window finds the one that counts.
  */
 bool
 ul_init_claim_of_hold(UlClaim *claim, const UlLimit *limit, const UlUser *user,
 					  const char *hold_id, TimestampTz bucket_start, TimestampTz now)
 {
-	UlWindow	window = ul_window_at(&limit->period, ul_limit_zone(limit, user), bucket_start);
+	UlWindow	window = ul_limit_window(limit, user, bucket_start);
 
 	ul_init_claim(claim, limit, user, now);
 	claim->settles = hold_id;
-	claim->sum.start = Max(window.start, ul_last_reset(user, limit->usage_type, DT_NOEND));
-	claim->sum.end = claim->sum.sliding ?
-		ul_sliding_leaves(&limit->period, bucket_start) : window.end;
 	claim->settles_in = bucket_start;
+	claim->sum.start = Max(window.start, ul_last_reset(user, limit->usage_type, DT_NOEND));
+	claim->sum.end = is_sliding(claim) ? leaves(claim, bucket_start) : window.end;
 	return bucket_start >= claim->sum.start;
 }
 
@@ -84,57 +106,28 @@ sum_fullest_window(UlClaim *claim)
 	sum->used = 0;
 	for (int first = 0; first < sum->nparts; first++)
 	{
-		TimestampTz end = ul_sliding_leaves(&claim->limit->period, sum->parts[first].bucket_start);
+		TimestampTz end = leaves(claim, sum->parts[first].start);
 		int64		total = 0;
 
-		if (sum->parts[first].bucket_start > claim->settles_in)
+		if (sum->parts[first].start > claim->settles_in)
 			break;
-		for (int i = first; i < sum->nparts && sum->parts[i].bucket_start < end; i++)
+		for (int i = first; i < sum->nparts && sum->parts[i].start < end; i++)
 		{
 			total = ul_add_saturated(total, sum->parts[i].used);
-			if (i == sum->nparts - 1 || sum->parts[i + 1].bucket_start > claim->settles_in)
+			if (i == sum->nparts - 1 || sum->parts[i + 1].start > claim->settles_in)
 				sum->used = Max(sum->used, total);
 		}
 	}
 }
 
-/* Makes room for one more part; the array grows by doubling. */
-static void
-make_room(UlSum *sum)
-{
-	if (!sum->sliding || sum->nparts < sum->max_parts)
-		return;
-	sum->max_parts = Max(8, sum->max_parts * 2);
-	sum->parts = sum->parts == NULL ? palloc(sizeof(UlPart) * sum->max_parts) :
-		repalloc(sum->parts, sizeof(UlPart) * sum->max_parts);
-}
-
-static void
-add_usage(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
-{
-	ReadState  *state = arg;
-
-	state->newest_bucket = Max(state->newest_bucket, bucket_start);
-	for (int i = 0; i < state->count; i++)
-	{
-		UlSum	   *sum = &state->claims[i].sum;
-
-		if (state->claims[i].limit->kind == UL_KIND_CONCURRENCY ||
-			!ul_sum_counts(sum, event_subtype))
-			continue;
-		make_room(sum);
-		(void) ul_sum_add(sum, bucket_start, measures[sum->measure]);
-	}
-}
-
-/* Adds what a hold takes; in a sliding window it leaves with its bucket at the latest. */
+/* Adds what a hold takes; from a sliding window it leaves with its bucket at the latest. */
 static void
 add_held(UlClaim *claim, TimestampTz bucket_start, TimestampTz until, int64 amount)
 {
 	if (amount == 0)
 		return;
-	if (claim->sum.sliding)
-		until = Min(until, ul_sliding_leaves(&claim->limit->period, bucket_start));
+	if (is_sliding(claim))
+		until = Min(until, leaves(claim, bucket_start));
 	if (claim->holds == NULL)
 		claim->holds = palloc(sizeof(UlHeld) * 4);
 	else if (claim->nheld >= 4 && (claim->nheld & (claim->nheld - 1)) == 0)
@@ -145,34 +138,55 @@ add_held(UlClaim *claim, TimestampTz bucket_start, TimestampTz until, int64 amou
 	claim->held = ul_add_saturated(claim->held, amount);
 }
 
-/* A concurrency limit counts holds, the others what they hold. */
+typedef struct HeldState
+{
+	UlClaim    *claims;
+	int			count;
+	const char *without;		/* a hold that does not count, or NULL */
+} HeldState;
+
+/* A concurrency limit counts holds, a sum what they hold, and a rate neither. */
 static void
 add_hold(const UlHold *hold, void *arg)
 {
-	ReadState  *state = arg;
+	HeldState  *state = arg;
 
 	if (state->without != NULL && strcmp(state->without, hold->hold_id) == 0)
 		return;
 	for (int i = 0; i < state->count; i++)
 	{
 		UlClaim    *claim = &state->claims[i];
-		bool		concurrency = claim->limit->kind == UL_KIND_CONCURRENCY;
+		UlSum	   *sum = &claim->sum;
+		TimestampTz until = hold->expires_at;
 
-		if (!ul_sum_counts(&claim->sum, hold->event_subtype))
+		if (!ul_sum_counts(sum, hold->event_subtype))
 			continue;
-		if (claim->settles != NULL && claim->sum.sliding)
+		/* what asks for more makes no room by expiring */
+		if (claim->settles != NULL && strcmp(claim->settles, hold->hold_id) == 0)
+			until = DT_NOEND;
+		if (claim->limit->kind == UL_KIND_CONCURRENCY)
+			add_held(claim, hold->bucket_start, until, 1);
+		else if (!ul_limit_sums(claim->limit) ||
+				 hold->bucket_start < sum->start || hold->bucket_start >= sum->end)
+			continue;
+		else if (claim->settles != NULL && is_sliding(claim))
 		{
-			make_room(&claim->sum);
-			(void) ul_sum_add(&claim->sum, hold->bucket_start, hold->measures[claim->sum.measure]);
+			ul_sum_make_room(sum, 1);
+			(void) ul_sum_add(sum, hold->bucket_start, hold->measures[sum->measure]);
 		}
-		else if (concurrency ||
-				 (hold->bucket_start >= claim->sum.start && hold->bucket_start < claim->sum.end))
-			add_held(claim, hold->bucket_start,
-			/* what asks for more makes no room by expiring */
-					 claim->settles != NULL && strcmp(claim->settles, hold->hold_id) == 0 ?
-					 DT_NOEND : hold->expires_at,
-					 concurrency ? 1 : hold->measures[claim->sum.measure]);
+		else
+			add_held(claim, hold->bucket_start, until, hold->measures[sum->measure]);
 	}
+}
+
+void
+ul_read_held(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+			 const char *without)
+{
+	HeldState	state = {.claims = claims,.count = count,.without = without};
+
+	if (count > 0)
+		ul_read_open_holds(user_id, usage_type, claims[0].now, add_hold, &state);
 }
 
 int64
@@ -188,8 +202,7 @@ used_after(const UlClaim *claim, TimestampTz at)
 	UlSum		sum = claim->sum;
 	int64		used;
 
-	while (sum.sliding && sum.nparts > 0 &&
-		   ul_sliding_leaves(&claim->limit->period, sum.parts[0].bucket_start) <= at)
+	while (is_sliding(claim) && sum.nparts > 0 && leaves(claim, sum.parts[0].start) <= at)
 	{
 		sum.parts++;
 		sum.nparts--;
@@ -211,42 +224,24 @@ compare_times(const void *a, const void *b)
 	return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/*
- * When no more than some usage will be left of what counts now, where it leaves
- * little by little: parts of a sliding window as time goes by, holds when they
- * expire.  DT_NOEND for never.
- */
+/* The same as falls_to, where something is held. */
 static TimestampTz
-left_at(const UlClaim *claim, int64 usage)
+held_falls_to(const UlClaim *claim, int64 usage)
 {
-	int			nparts = claim->sum.sliding ? claim->sum.nparts : 0;
-	TimestampTz *times;
+	int			nparts = is_sliding(claim) ? claim->sum.nparts : 0;
+	TimestampTz *times = palloc(sizeof(TimestampTz) * (nparts + claim->nheld));
 	int			low = 0;
-	int			high;
+	int			high = nparts + claim->nheld - 1;
 
-	if (claim->nheld == 0)
-	{
-		int			part = claim->sum.sliding ? ul_sum_part_above(&claim->sum, usage) : -1;
-
-		return part < 0 ? DT_NOEND :
-			ul_sliding_leaves(&claim->limit->period, claim->sum.parts[part].bucket_start);
-	}
-
-	high = nparts + claim->nheld;
-	times = palloc(sizeof(TimestampTz) * high);
 	for (int i = 0; i < nparts; i++)
-		times[i] = ul_sliding_leaves(&claim->limit->period, claim->sum.parts[i].bucket_start);
+		times[i] = leaves(claim, claim->sum.parts[i].start);
 	for (int i = 0; i < claim->nheld; i++)
 		times[nparts + i] = claim->holds[i].until;
-	qsort(times, high, sizeof(TimestampTz), compare_times);
+	qsort(times, nparts + claim->nheld, sizeof(TimestampTz), compare_times);
 
-	/*
-	 * usage only becomes less: the first of the instants at which it is
-	 * little enough
-	 */
-	if (used_after(claim, times[high - 1]) > usage)
+	/* usage only becomes less: the first instant at which it is little enough */
+	if (used_after(claim, times[high]) > usage)
 		return DT_NOEND;
-	high--;
 	while (low < high)
 	{
 		int			middle = (low + high) / 2;
@@ -259,136 +254,178 @@ left_at(const UlClaim *claim, int64 usage)
 	return times[low];
 }
 
-/* Calls "seen" for the transaction's own cells of a key. */
-static void
-read_pending(const char *user_id, const char *usage_type, UlCounterSeen seen, void *arg)
+/*
+ * Whether usage leaves bit by bit, and not when a window ends: a rate's, the
+ * parts of a sliding window, and, where there is no window, holds that expire.
+ */
+static bool
+leaves_gradually(const UlLimit *limit)
 {
-	UlKey	   *key = ul_xact_find_key(user_id, usage_type);
+	return limit->period.alignment == UL_ALIGN_SLIDING ||
+		limit->period.alignment == UL_ALIGN_NONE || limit->kind == UL_KIND_RATE;
+}
 
-	if (key == NULL)
-		return;
-	for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
-		for (UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
-			seen(cell->bucket_start, cell->event_subtype, frame->amounts.measure, arg);
+/* When no more than some usage will be left of what leaves gradually, or DT_NOEND. */
+static TimestampTz
+falls_to(const UlClaim *claim, int64 usage)
+{
+	int			part;
+
+	if (claim->limit->kind == UL_KIND_RATE)
+		return claim->sum.used > usage ?
+			ul_gcra_falls_to(&claim->rate_state, usage) : DT_NOEND;
+	if (claim->nheld > 0)
+		return held_falls_to(claim, usage);
+	part = is_sliding(claim) ? ul_sum_part_above(&claim->sum, usage) : -1;
+	return part < 0 ? DT_NOEND : leaves(claim, claim->sum.parts[part].start);
+}
+
+int
+ul_claim_tests(UlClaim *claims, int count, UlTest *tests)
+{
+	int			ntests = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		UlClaim    *claim = &claims[i];
+
+		if (!ul_limit_sums(claim->limit))
+			continue;
+		tests[ntests].sum = &claim->sum;
+		tests[ntests].requested = claim->requested;
+		/* "denies" is set for none that is unlimited */
+		tests[ntests].value = ul_subtract_saturated(claim->value, claim->held);
+		tests[ntests].denies = ul_claim_denies(claim);
+		ntests++;
+	}
+	return ntests;
+}
+
+void
+ul_read_rates(UlClaim *claims, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		UlClaim    *claim = &claims[i];
+
+		if (claim->limit->kind != UL_KIND_RATE)
+			continue;
+		ul_rate_read(claim->user->user_id, claim->limit->limit_type, &claim->rate_state);
+		if (claim->rate_state.written_at < claim->sum.start)
+			ul_gcra_init(&claim->rate_state);
+		if (claim->rate.units > 0)
+			ul_gcra_apply(&claim->rate_state, &claim->rate);
+		claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	}
 }
 
 void
 ul_read_claims_without(UlClaim *claims, int count, const char *user_id, const char *usage_type,
-					   const char *hold_id)
+					   TimestampTz now, const char *hold_id)
 {
-	ReadState	state = {
-		.claims = claims,.count = count,.newest_bucket = DT_NOBEGIN,.without = hold_id,
-	};
-	TimestampTz from = DT_NOEND;
+	UlTest	   *tests = palloc(sizeof(UlTest) * Max(count, 1));
+	int			ntests = ul_claim_tests(claims, count, tests);
 
-	if (count == 0)
-		return;
+	ul_xact_read(user_id, usage_type, UL_ASK_READ, tests, ntests, now);
+	pfree(tests);
+	ul_read_held(claims, count, user_id, usage_type, hold_id);
 	for (int i = 0; i < count; i++)
-		if (claims[i].limit->kind != UL_KIND_CONCURRENCY)
-			from = Min(from, claims[i].sum.start);
-	if (from != DT_NOEND)
-	{
-		ul_gate_read(user_id, usage_type, from, add_usage, &state);
-		ul_xact_rows_read(user_id, usage_type, state.newest_bucket);
-		read_pending(user_id, usage_type, add_usage, &state);
-	}
-	ul_read_open_holds(user_id, usage_type, claims[0].now, add_hold, &state);
-	for (int i = 0; i < count; i++)
-	{
-		if (claims[i].settles != NULL && claims[i].sum.sliding)
+		if (claims[i].settles != NULL && is_sliding(&claims[i]))
 			sum_fullest_window(&claims[i]);
-		else
-			ul_sum_parts(&claims[i].sum);
-	}
+	ul_read_rates(claims, count);
 }
 
 void
-ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type)
+ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+			   TimestampTz now)
 {
-	ul_read_claims_without(claims, count, user_id, usage_type, NULL);
-}
-
-typedef struct SumState
-{
-	TimestampTz from;
-	TimestampTz newest;
-	int64		sum;
-} SumState;
-
-static void
-add_to_sum(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
-{
-	SumState   *state = arg;
-
-	if (bucket_start < state->from)
-		return;
-	state->sum = ul_add_saturated(state->sum, measures[UL_MEASURE_AMOUNT]);
-	state->newest = Max(state->newest, bucket_start);
-}
-
-static SumState
-sum_since(const char *user_id, const char *usage_type, TimestampTz from)
-{
-	SumState	state = {.from = from,.newest = DT_NOBEGIN};
-
-	ul_gate_read(user_id, usage_type, from, add_to_sum, &state);
-	read_pending(user_id, usage_type, add_to_sum, &state);
-	return state;
+	ul_read_claims_without(claims, count, user_id, usage_type, now, NULL);
 }
 
 int64
-ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from)
+ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from, UlAsk ask,
+			   TimestampTz now)
 {
-	return sum_since(user_id, usage_type, from).sum;
+	UlSum		sum = {.measure = UL_MEASURE_AMOUNT,.start = from,.end = DT_NOEND};
+	UlTest		test = {.sum = &sum};
+
+	ul_xact_read(user_id, usage_type, ask, &test, 1, now);
+	return sum.used;
 }
 
-typedef struct HeldState
+typedef struct HoldsState
 {
-	SumState	sum;
+	TimestampTz from;
 	const char *without;
-} HeldState;
+	int64		amount;
+	TimestampTz newest;
+} HoldsState;
 
 static void
-add_hold_to_sum(const UlHold *hold, void *arg)
+add_hold_since(const UlHold *hold, void *arg)
 {
-	HeldState  *state = arg;
+	HoldsState *state = arg;
 
-	if (state->without == NULL || strcmp(state->without, hold->hold_id) != 0)
-		add_to_sum(hold->bucket_start, hold->event_subtype, hold->measures, &state->sum);
-}
-
-static SumState
-held_since(const char *user_id, const char *usage_type, TimestampTz from, TimestampTz now,
-		   const char *without)
-{
-	HeldState	state = {
-		.sum = {.from = from,.newest = DT_NOBEGIN},
-		.without = without,
-	};
-
-	ul_read_open_holds(user_id, usage_type, now, add_hold_to_sum, &state);
-	return state.sum;
+	if (hold->bucket_start < state->from ||
+		(state->without != NULL && strcmp(state->without, hold->hold_id) == 0))
+		return;
+	state->amount = ul_add_saturated(state->amount, hold->measures[UL_MEASURE_AMOUNT]);
+	state->newest = Max(state->newest, hold->bucket_start);
 }
 
 int64
 ul_held_since(const char *user_id, const char *usage_type, TimestampTz from, TimestampTz now,
 			  const char *without)
 {
-	return held_since(user_id, usage_type, from, now, without).sum;
+	HoldsState	state = {.from = from,.without = without};
+
+	ul_read_open_holds(user_id, usage_type, now, add_hold_since, &state);
+	return state.amount;
+}
+
+typedef struct NewestState
+{
+	TimestampTz newest;
+} NewestState;
+
+static void
+note_bucket(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
+{
+	NewestState *state = arg;
+
+	state->newest = Max(state->newest, bucket_start);
 }
 
 TimestampTz
 ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from)
 {
-	return Max(sum_since(user_id, usage_type, from).newest,
-			   held_since(user_id, usage_type, from, from, NULL).newest);
+	NewestState state = {.newest = DT_NOBEGIN};
+	HoldsState	holds = {.from = from,.newest = DT_NOBEGIN};
+	UlKey	   *key = ul_xact_key(user_id, usage_type);
+	Snapshot	snapshot = ul_latest_snapshot(false);
+
+	ul_gate_scan(user_id, usage_type, from, snapshot, note_bucket, &state);
+	ul_release_snapshot(snapshot);
+	for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
+		if (cell->top != NULL && cell->bucket_start >= from)
+			state.newest = Max(state.newest, cell->bucket_start);
+	if (ul_shared_gate())
+	{
+		TimestampTz reserved = ul_shared_newest_bucket(&key->pin);
+
+		if (reserved >= from)
+			state.newest = Max(state.newest, reserved);
+	}
+	ul_read_open_holds(user_id, usage_type, from, add_hold_since, &holds);
+	return Max(state.newest, holds.newest);
 }
 
 void
 ul_judge_claim(UlClaim *claim)
 {
 	claim->fits_at = DT_NOEND;
-	claim->exceeded = claim->value >= 0 && (claim->settles == NULL || claim->requested > claim->has) &&
+	claim->exceeded = claim->value >= 0 &&
+		(claim->settles == NULL || claim->requested > claim->has) &&
 		claim->requested - claim->has > ul_subtract_saturated(claim->value, ul_claim_used(claim));
 	if (!claim->exceeded || claim->requested > claim->value)
 		return;
@@ -399,10 +436,10 @@ ul_judge_claim(UlClaim *claim)
 	 */
 	if (claim->settles != NULL && claim->limit->period.alignment != UL_ALIGN_NONE)
 		return;
-	if (claim->limit->period.alignment == UL_ALIGN_CALENDAR)
-		claim->fits_at = claim->sum.end;
+	if (leaves_gradually(claim->limit))
+		claim->fits_at = falls_to(claim, claim->value - claim->requested + claim->has);
 	else
-		claim->fits_at = left_at(claim, claim->value - claim->requested + claim->has);
+		claim->fits_at = claim->sum.end;
 }
 
 bool
@@ -435,9 +472,38 @@ ul_claim_reason(const UlClaim *claim)
 TimestampTz
 ul_claim_resets_at(const UlClaim *claim)
 {
-	if (claim->limit->period.alignment == UL_ALIGN_CALENDAR)
+	if (!leaves_gradually(claim->limit))
 		return claim->sum.end;
-	return left_at(claim, 0);
+	return falls_to(claim, 0);
+}
+
+bool
+ul_claim_uses_rate(const UlClaim *claim)
+{
+	return claim->rate.units > 0 && claim->consumes != 0;
+}
+
+static void
+use_rate(UlClaim *claim)
+{
+	if (!ul_claim_uses_rate(claim) || claim->rate_used)
+		return;
+	ul_gcra_use(&claim->rate_state, &claim->rate, claim->at, claim->consumes);
+	claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	claim->rate_used = true;
+}
+
+void
+ul_store_rates(UlClaim *claims, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (!ul_claim_uses_rate(&claims[i]))
+			continue;
+		use_rate(&claims[i]);
+		ul_rate_store(claims[i].user->user_id, claims[i].limit->limit_type,
+					  &claims[i].rate_state);
+	}
 }
 
 int64
@@ -504,15 +570,17 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 	decision->title = limit->description;
 	decision->requested = claim->requested;
 	decision->limit = claim->value;
-	if (consumed && claim->consumes != 0)
+	if (consumed && limit->kind == UL_KIND_RATE)
+		use_rate(claim);
+	else if (consumed && claim->consumes != 0)
 	{
-		TimestampTz at = ul_bucket_floor(&limit->period, limit->zone, now);
+		TimestampTz at = ul_limit_bucket_floor(limit, claim->user, now);
 
 		if (claim->consumes_until != DT_NOEND)
 			add_held(claim, at, claim->consumes_until, claim->consumes);
 		else
 		{
-			make_room(&claim->sum);
+			ul_sum_make_room(&claim->sum, 1);
 			(void) ul_sum_add(&claim->sum, Max(at, claim->sum.start), claim->consumes);
 			ul_sum_parts(&claim->sum);
 		}
@@ -547,7 +615,7 @@ ul_decide(UlClaim *claims, int count, TimestampTz now, UlDecision *decision)
 		describe(denying, false, now, decision);
 		decision->allowed = false;
 		decision->reason = ul_claim_reason(denying);
-		if (denying->limit->period.alignment != UL_ALIGN_CALENDAR)
+		if (leaves_gradually(denying->limit))
 			decision->reset_at = denying->fits_at;
 		if (denying->fits_at != DT_NOEND)
 			decision->retry_after =
@@ -572,8 +640,8 @@ ul_bucket_start(const UlType *type, const UlUser *user, const char *usage_type,
 	{
 		const UlLimit *limit = type->limits[i];
 
-		if (limit->kind != UL_KIND_CONCURRENCY)
-			start = Max(start, ul_bucket_floor(&limit->period, ul_limit_zone(limit, user), at));
+		if (ul_limit_sums(limit))
+			start = Max(start, ul_limit_bucket_floor(limit, user, at));
 	}
 	return start;
 }

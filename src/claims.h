@@ -10,8 +10,10 @@
 #define UL_CLAIMS_H
 
 #include "decision.h"
+#include "gcra.h"
 #include "limits.h"
 #include "sums.h"
+#include "xact.h"
 
 /* What a hold takes of a limit, and until when unless it is settled before */
 typedef struct UlHeld
@@ -25,26 +27,36 @@ typedef struct UlClaim
 {
 	const UlUser *user;
 	const UlLimit *limit;
-	int64		value;			/* -1: unlimited */
+	int64		value;			/* -1: unlimited; of a rate: its capacity */
 	UlSource	source;
 	int64		requested;		/* in the limit's measure */
-	const char *settles;		/* the hold that asks, for its own windows; or
-								 * NULL */
-	int64		has;			/* of what is requested, what it has taken */
-	TimestampTz settles_in;		/* its bucket */
 	int64		consumes;		/* of that, what is recorded when admitted */
 	TimestampTz consumes_until; /* DT_NOEND: for good */
-	TimestampTz now;
 	UlSum		sum;			/* of usage, committed and pending; its window
 								 * does not start before the last reset */
 	int64		held;			/* what open holds have taken */
 	int			nheld;
 	UlHeld	   *holds;
 
+	/* where a hold asks that is to be settled, else NULL: */
+	const char *settles;
+	int64		has;			/* of what is requested, what it has taken */
+	TimestampTz settles_in;		/* its bucket */
+
+	TimestampTz now;
+	TimestampTz at;				/* now, and not before the last reset */
+	UlRate		rate;			/* of a rate that is above 0 */
+	UlRateState rate_state;		/* of a rate; with rate_used, after the
+								 * request */
+	bool		rate_used;
+
 	/* ul_judge_claim: */
 	bool		exceeded;		/* the request does not fit */
 	TimestampTz fits_at;		/* when it would; DT_NOEND: unknown, or never */
 } UlClaim;
+
+/* Whether the limit's usage is a sum of what is counted: of a counter or a gauge. */
+extern bool ul_limit_sums(const UlLimit *limit);
 
 /* Whether the claim's limit counts a subtype (NULL or "": none). */
 extern bool ul_limit_counts(const UlLimit *limit, const char *event_subtype);
@@ -59,26 +71,39 @@ extern void ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *us
 extern bool ul_init_claim_of_hold(UlClaim *claim, const UlLimit *limit, const UlUser *user,
 								  const char *hold_id, TimestampTz bucket_start, TimestampTz now);
 
-/*
- * Sums what the claims' limits count: committed rows and this transaction's
- * own, and open holds.  All claims are of one user and usage type.
- */
-extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type);
+/* The tests of the claims that are of sums, beside what is held; their number. */
+extern int	ul_claim_tests(UlClaim *claims, int count, UlTest *tests);
 
-/* The same as if one hold had not been taken. */
+/*
+ * Sums what the claims' limits count: committed, reserved by others, and this
+ * transaction's own, and open holds.  All claims are of one user and usage type.
+ */
+extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+						   TimestampTz now);
+
+/* The same as if one hold (NULL: none) had not been taken. */
 extern void ul_read_claims_without(UlClaim *claims, int count, const char *user_id,
-								   const char *usage_type, const char *hold_id);
+								   const char *usage_type, TimestampTz now, const char *hold_id);
+
+/* Reads open holds, which ul_read_claims does too, other than one (NULL: none). */
+extern void ul_read_held(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+						 const char *without);
 
 /* What has been used of a claim's limit, with what is held. */
 extern int64 ul_claim_used(const UlClaim *claim);
 
+/* Reads the claims that are of rates, which ul_read_claims does too. */
+extern void ul_read_rates(UlClaim *claims, int count);
+
 /*
  * What a user has used of a type, all subtypes, in buckets from an instant on;
- * open holds are not in it.
+ * of others' reservations it counts those that "ask" says.  Open holds are not
+ * in it.
  */
-extern int64 ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from);
+extern int64 ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from,
+							UlAsk ask, TimestampTz now);
 
-/* What open holds take of it, other than the one of that id (NULL: none). */
+/* What open holds take of it, other than one (NULL: none). */
 extern int64 ul_held_since(const char *user_id, const char *usage_type, TimestampTz from,
 						   TimestampTz now, const char *without);
 
@@ -90,6 +115,12 @@ extern const char *ul_claim_reason(const UlClaim *claim);
 
 /* Decides whether a request fits, and when it would. */
 extern void ul_judge_claim(UlClaim *claim);
+
+/* Whether the request, if admitted, changes the state of a rate. */
+extern bool ul_claim_uses_rate(const UlClaim *claim);
+
+/* Stores the states of the claims' rates, after a request was admitted. */
+extern void ul_store_rates(UlClaim *claims, int count);
 
 /* Whether the claim can deny: a hard limit that is not unlimited. */
 extern bool ul_claim_denies(const UlClaim *claim);

@@ -78,6 +78,12 @@ extern int	ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz
 /* Books amounts now or in the past and writes the event; its id, or 0. */
 extern int64 ul_record(const UlRequest *request, const char *operation, TimestampTz now);
 
+/* What a request books if it is recorded. */
+extern UlUse ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz now);
+
+/* Writes the event of what was booked, where its type logs events; its id, or 0. */
+extern int64 ul_log_request(const UlRequest *request, const char *operation, const UlUse *use);
+
 /* The answer while usage_limits.tracking_enabled is off. */
 extern void ul_decide_not_tracked(const UlRequest *request, UlDecision *decision);
 

@@ -42,6 +42,7 @@ int			ul_enforcement = UL_ENFORCEMENT_ON;
 int			ul_event_retention = 0;
 int			ul_grace_period = 0;
 int			ul_idempotency_retention = 0;
+int			ul_max_counters = 0;
 int			ul_on_track_error = UL_TRACK_ERROR;
 bool		ul_strict_names = false;
 bool		ul_tracking_enabled = true;
@@ -297,6 +298,12 @@ ul_guc_init(void)
 							NULL,
 							&ul_idempotency_retention, 7 * SECS_PER_DAY, 1, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomIntVariable("usage_limits.max_counters",
+								"Sets how many users and usage types shared memory has room for at once.",
+								"Each takes about 250 bytes. Those that are not in use make room for others; where there is none, locks are used instead.",
+								&ul_max_counters, 100000, 16, 100000000,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("usage_limits.on_track_error",
 							 "Sets what a failing usage_track does.",
 							 "error aborts as usual; warning reports the error as a warning and returns null, so that tracking cannot break its caller.",

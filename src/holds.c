@@ -203,9 +203,8 @@ lock_hold(const char *hold_id, const char *user_id, TimestampTz *now)
 
 	/* whoever had the lock may have ended it */
 	key = ul_xact_key(hold->user_id, hold->usage_type);
-	if (key->locked_level > 0)
-		return hold;
 	(void) ul_xact_lock(key);
+	ul_xact_close(key);
 	*now = ul_now();
 	return ul_find_hold(hold_id, *now);
 }
@@ -255,7 +254,7 @@ admit_more(const UlHold *hold, const UlRequest *request, TimestampTz now, UlDeci
 		const UlLimit *limit = type->limits[i];
 		UlClaim    *claim = &claims[count];
 
-		if (limit->kind == UL_KIND_CONCURRENCY ||
+		if (!ul_limit_sums(limit) ||
 			measures[limit->measure] <= hold->measures[limit->measure] ||
 			!ul_limit_counts(limit, hold->event_subtype) ||
 			!ul_init_claim_of_hold(claim, limit, user, hold->hold_id, hold->bucket_start, now))
@@ -266,7 +265,7 @@ admit_more(const UlHold *hold, const UlRequest *request, TimestampTz now, UlDeci
 	}
 	if (count == 0)
 		return true;
-	ul_read_claims(claims, count, hold->user_id, hold->usage_type);
+	ul_read_claims(claims, count, hold->user_id, hold->usage_type, now);
 	for (int i = 0; i < count; i++)
 		ul_judge_claim(&claims[i]);
 	ul_decide(claims, count, now, decision);
@@ -292,7 +291,8 @@ report_settled(const UlHold *hold, const UlRequest *request, const char *reason,
 						   now, decision);
 	else
 	{
-		ul_read_claims_without(claims, count, hold->user_id, hold->usage_type, hold->hold_id);
+		ul_read_claims_without(claims, count, hold->user_id, hold->usage_type, now,
+							   hold->hold_id);
 		ul_report(claims, count, reason, now, decision);
 	}
 }
@@ -425,7 +425,10 @@ ul_release_all(const UlHoldEnd *end, const char *usage_type)
 	}
 	list_sort(keys, compare_keys);
 	foreach(cell, keys)
+	{
 		(void) ul_xact_lock(lfirst(cell));
+		ul_xact_close(lfirst(cell));
+	}
 
 	now = ul_now();
 	foreach(cell, holds)

@@ -53,12 +53,12 @@ typedef struct UlUsers
 } UlUsers;
 
 const char *const ul_measure_names[UL_NMEASURES] = {"amount", "tokens", "credits", "duration_ms"};
-const char *const ul_kind_names[] = {"counter", "gauge", "concurrency"};
+const char *const ul_kind_names[UL_KIND_RATE + 1] = {"counter", "gauge", "concurrency", "rate"};
 const char *const ul_source_names[] = {"config", "setting", "tier_override", "user_override"};
 const char *const ul_tier_names[UL_NTIERS] = {"free", "pro", "team", "enterprise"};
 
 static const char *const enforcement_names[] = {"hard", "soft", "shadow"};
-static const char *const alignment_names[] = {"none", "calendar", "sliding"};
+static const char *const alignment_names[] = {"none", "calendar", "sliding", "anniversary"};
 static const char *const suffixes[] = {
 	"_minutely", "_hourly", "_daily", "_weekly", "_monthly", "_yearly", "_total"
 };
@@ -165,7 +165,7 @@ read_limit(TupleTableSlot *slot, void *arg)
 		elog(ERROR, "limit \"%s\" has unknown measure \"%s\"", limit->limit_type, text);
 	limit->measure = index;
 	text = ul_slot_text(slot, Anum_config_kind);
-	if ((index = ul_name_index(ul_kind_names, UL_KIND_CONCURRENCY + 1, text)) < 0)
+	if ((index = ul_name_index(ul_kind_names, lengthof(ul_kind_names), text)) < 0)
 		elog(ERROR, "limit \"%s\" has unknown kind \"%s\"", limit->limit_type, text);
 	limit->kind = index;
 	text = ul_slot_text(slot, Anum_config_enforcement);
@@ -186,9 +186,12 @@ read_limit(TupleTableSlot *slot, void *arg)
 		limit->interval = palloc(sizeof(Interval));
 		*limit->interval = *DatumGetIntervalP(period);
 	}
-	if (ul_period_init(&limit->period, alignment, limit->interval) != NULL)
+	if (limit->kind == UL_KIND_RATE ?
+		ul_rate_period(limit->interval, &limit->rate_period) != NULL :
+		ul_period_init(&limit->period, alignment, limit->interval) != NULL)
 		elog(ERROR, "limit \"%s\" has an impossible period", limit->limit_type);
 
+	limit->burst = ul_slot_int8(slot, Anum_config_burst, 0);
 	text = ul_slot_text(slot, Anum_config_durability);
 	limit->relaxed = strcmp(text, "relaxed") == 0;
 	limit->tier_value[UL_TIER_FREE] = ul_slot_int8(slot, Anum_config_free_tier_limit, 0);
@@ -305,10 +308,12 @@ link_config(UlConfig *into)
 		type->limits[type->nlimits++] = limit;
 		if (limit->kind == UL_KIND_CONCURRENCY)
 			type->has_concurrency = true;
-		else if (limit->relaxed)
+		else if (limit->relaxed && limit->kind != UL_KIND_RATE)
 			type->relaxed = true;
 		if (limit->kind == UL_KIND_GAUGE)
 			type->has_gauge = true;
+		if (limit->kind == UL_KIND_RATE)
+			type->has_rate = true;
 
 		while (next_override < into->noverrides &&
 			   strcmp(into->overrides[next_override].limit_type, limit->limit_type) < 0)
@@ -370,6 +375,7 @@ read_subscription(TupleTableSlot *slot, void *arg)
 {
 	UlUser	   *user = arg;
 	char	   *zone = ul_slot_text(slot, Anum_subscription_time_zone);
+	TimestampTz anchor_at = ul_slot_time(slot, Anum_subscription_anchor_at, DT_NOBEGIN);
 
 	user->tier = ul_slot_text(slot, Anum_subscription_tier);
 	user->status = ul_slot_text(slot, Anum_subscription_status);
@@ -377,6 +383,9 @@ read_subscription(TupleTableSlot *slot, void *arg)
 	user->started_at = ul_slot_time(slot, Anum_subscription_started_at, DT_NOBEGIN);
 	user->expires_at = ul_slot_time(slot, Anum_subscription_expires_at, DT_NOEND);
 	user->zone = zone == NULL ? NULL : pg_tzset(zone);
+	if (TIMESTAMP_NOT_FINITE(anchor_at))
+		anchor_at = user->started_at;
+	user->anchor_at = TIMESTAMP_NOT_FINITE(anchor_at) ? DT_NOBEGIN : anchor_at;
 	return true;
 }
 
@@ -470,6 +479,7 @@ ul_find_user(const char *user_id)
 	memset(&read, 0, sizeof(read));
 	previous = MemoryContextSwitchTo(users->context);
 	read.user_id = pstrdup(user_id);
+	read.anchor_at = DT_NOBEGIN;
 	snapshot = ul_latest_snapshot(false);
 	ul_key_text(&key, 1, user_id);
 	ul_scan(UL_USER_SUBSCRIPTIONS, UL_USER_SUBSCRIPTIONS_USER_ID_KEY, 1, &key,
@@ -666,10 +676,23 @@ ul_limit_value(const UlLimit *limit, const UlUser *user, TimestampTz at, UlSourc
 	return limit->tier_value[UL_TIER_FREE];
 }
 
-pg_tz *
-ul_limit_zone(const UlLimit *limit, const UlUser *user)
+/* The user's zone goes before the limit's. */
+static pg_tz *
+limit_zone(const UlLimit *limit, const UlUser *user)
 {
 	return user->zone != NULL ? user->zone : limit->zone;
+}
+
+UlWindow
+ul_limit_window(const UlLimit *limit, const UlUser *user, TimestampTz at)
+{
+	return ul_window_at(&limit->period, limit_zone(limit, user), user->anchor_at, at);
+}
+
+TimestampTz
+ul_limit_bucket_floor(const UlLimit *limit, const UlUser *user, TimestampTz at)
+{
+	return ul_bucket_floor(&limit->period, limit_zone(limit, user), user->anchor_at, at);
 }
 
 TimestampTz

@@ -21,6 +21,7 @@
 #include "maintain.h"
 #include "schema.h"
 #include "store.h"
+#include "xact.h"
 
 #define MONTHS_AHEAD	12
 #define MONTHS_AT_ONCE	60
@@ -254,12 +255,13 @@ fold_slots(UlMaintenance *done)
 		UlArgs		args = {0};
 		bool		isnull;
 
-		if (!ul_gate_try_lock(ul_gate_hash(linitial(key), lsecond(key))) ||
-			!ul_gate_try_fold(ul_gate_hash(linitial(key), lsecond(key))))
+		if (!ul_xact_begin_fold(linitial(key), lsecond(key)))
 			continue;
 		ul_arg_text(&args, linitial(key));
 		ul_arg_text(&args, lsecond(key));
+		ul_xact_set_folding(true);
 		done->rows_folded += DatumGetInt64(ul_execute_value(UL_FOLD_SLOTS, &args, &isnull));
+		ul_xact_set_folding(false);
 	}
 }
 
@@ -282,6 +284,16 @@ forget_holds(UlMaintenance *done)
 
 	ul_arg_time(&args, ul_now() - HOLDS_KEPT);
 	done->holds_forgotten += ul_execute(UL_FORGET_HOLDS, &args);
+}
+
+/* What has left for a day is not needed: no row says the same. */
+static void
+forget_rates(UlMaintenance *done)
+{
+	UlArgs		args = {0};
+
+	ul_arg_time(&args, ul_now() - USECS_PER_DAY);
+	done->rates_forgotten += ul_execute(UL_FORGET_RATES, &args);
 }
 
 static void
@@ -309,5 +321,6 @@ ul_maintain(UlMaintenance *done)
 	with_patience(create_partitions, "new partitions are", done);
 	forget_keys(done);
 	forget_holds(done);
+	forget_rates(done);
 	fold_slots(done);
 }

@@ -80,6 +80,12 @@ read_hold(TupleTableSlot *slot, void *arg)
 	return false;
 }
 
+bool
+ul_holds_exist(void)
+{
+	return !ul_table_is_blank(UL_USAGE_HOLDS);
+}
+
 UlHold *
 ul_find_hold(const char *hold_id, TimestampTz now)
 {
@@ -117,7 +123,7 @@ ul_read_open_holds(const char *user_id, const char *usage_type, TimestampTz now,
 	Snapshot	snapshot;
 	ScanKeyData keys[3];
 
-	if (ul_table_is_blank(UL_USAGE_HOLDS))
+	if (!ul_holds_exist())
 		return;
 	snapshot = ul_latest_snapshot(false);
 	ul_key_text(&keys[0], 1, user_id);

@@ -49,6 +49,9 @@ typedef struct UlHold
 								 * or, when it is settled, settled */
 } UlHold;
 
+/* False where there is no hold, open or not. */
+extern bool ul_holds_exist(void);
+
 /* The hold of that id, its state as of an instant; NULL if there is none. */
 extern UlHold *ul_find_hold(const char *hold_id, TimestampTz now);
 

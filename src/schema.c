@@ -17,11 +17,14 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
 #include "utils/syscache.h"
 
 #include "schema.h"
@@ -38,6 +41,7 @@ static const char *const table_names[UL_NTABLES] = {
 	[UL_USAGE_RESETS] = "usage_resets",
 	[UL_USAGE_IDEMPOTENCY] = "usage_idempotency",
 	[UL_USAGE_HOLDS] = "usage_holds",
+	[UL_USAGE_RATES] = "usage_rates",
 	[UL_USER_SUBSCRIPTIONS] = "user_subscriptions",
 	[UL_USAGE_COUNTERS_PKEY] = "usage_counters_pkey",
 	[UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX] = "usage_limit_overrides_user_id_idx",
@@ -45,6 +49,7 @@ static const char *const table_names[UL_NTABLES] = {
 	[UL_USAGE_IDEMPOTENCY_PKEY] = "usage_idempotency_pkey",
 	[UL_USAGE_HOLDS_PKEY] = "usage_holds_pkey",
 	[UL_USAGE_HOLDS_OPEN_IDX] = "usage_holds_open_idx",
+	[UL_USAGE_RATES_PKEY] = "usage_rates_pkey",
 	[UL_USER_SUBSCRIPTIONS_USER_ID_KEY] = "user_subscriptions_user_id_key",
 };
 
@@ -109,6 +114,23 @@ ul_relation_owner(Oid relid)
 	return owner;
 }
 
+/* Whether our triggers on usage_counters fire whatever session_replication_role is. */
+static bool
+counters_watched(Oid relid)
+{
+	Relation	relation = table_open(relid, AccessShareLock);
+	TriggerDesc *triggers = relation->trigdesc;
+	int			always = 0;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if ((strcmp(triggers->triggers[i].tgname, "counted") == 0 ||
+			 strcmp(triggers->triggers[i].tgname, "truncated") == 0) &&
+			triggers->triggers[i].tgenabled == TRIGGER_FIRES_ALWAYS)
+			always++;
+	table_close(relation, AccessShareLock);
+	return always == 2;
+}
+
 static void
 read_schema(void)
 {
@@ -140,6 +162,8 @@ read_schema(void)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("type \"usage_decision\" of extension \"usage_limits\" does not exist")));
 	schema.owner = ul_relation_owner(schema.oid[UL_USAGE_COUNTERS]);
+
+	schema.counters_watched = counters_watched(schema.oid[UL_USAGE_COUNTERS]);
 
 	name = get_namespace_name(schema.namespace);
 	if (name == NULL)

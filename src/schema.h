@@ -21,6 +21,7 @@ typedef enum UlTable
 	UL_USAGE_RESETS,
 	UL_USAGE_IDEMPOTENCY,
 	UL_USAGE_HOLDS,
+	UL_USAGE_RATES,
 	UL_USER_SUBSCRIPTIONS,
 	/* indexes */
 	UL_USAGE_COUNTERS_PKEY,
@@ -29,6 +30,7 @@ typedef enum UlTable
 	UL_USAGE_IDEMPOTENCY_PKEY,
 	UL_USAGE_HOLDS_PKEY,
 	UL_USAGE_HOLDS_OPEN_IDX,
+	UL_USAGE_RATES_PKEY,
 	UL_USER_SUBSCRIPTIONS_USER_ID_KEY,
 	UL_NTABLES
 } UlTable;
@@ -39,6 +41,8 @@ typedef struct UlSchema
 	Oid			namespace;
 	Oid			owner;			/* of usage_counters: whom our SQL runs as */
 	Oid			decision_type;	/* usage_decision */
+	bool		counters_watched;	/* our trigger on usage_counters always
+									 * fires */
 	char	   *quoted_name;	/* the namespace, quoted where needed */
 	Oid			oid[UL_NTABLES];
 } UlSchema;

@@ -44,13 +44,17 @@ static const struct
 }			functions[] = {
 	{"usage_adjust", ADMIN},
 	{"usage_anomalies", READER | APP | ADMIN},
+	{"usage_attach", ADMIN},
+	{"usage_attachments", ADMIN},
 	{"usage_check", READER | APP | ADMIN},
 	{"usage_check_action", APP | ADMIN},
 	{"usage_check_limit", READER | APP | ADMIN},
 	{"usage_consume", APP | ADMIN},
 	{"usage_consume_many", APP | ADMIN},
+	{"usage_detach", ADMIN},
 	{"usage_distribution", READER | APP | ADMIN},
 	{"usage_doctor", ADMIN},
+	{"usage_drift", ADMIN},
 	{"usage_enforce", APP | ADMIN},
 	{"usage_error_rates", READER | APP | ADMIN},
 	{"usage_explain", READER | APP | ADMIN},
@@ -58,16 +62,20 @@ static const struct
 	{"usage_grant", ADMIN},
 	{"usage_hold", APP | ADMIN},
 	{"usage_import", ADMIN},
+	{"usage_headers", READER | APP | ADMIN},
 	{"usage_install_defaults", ADMIN},
 	/* the view usage_open_holds calls it */
 	{"usage_limits_session_lives", ADMIN},
 	{"usage_limits_version", READER | APP | ADMIN},
 	{"usage_maintain", ADMIN},
 	{"usage_now", READER | APP | ADMIN},
+	{"usage_preview", READER | APP | ADMIN},
+	{"usage_problem", READER | APP | ADMIN},
 	{"usage_refund", ADMIN},
 	{"usage_release", APP | ADMIN},
 	{"usage_release_all", APP | ADMIN},
 	{"usage_renew", APP | ADMIN},
+	{"usage_repair", ADMIN},
 	{"usage_reset", ADMIN},
 	{"usage_revoke", ADMIN},
 	{"usage_set_gauge", ADMIN},
@@ -90,11 +98,16 @@ static const char *const config_tables[] = {
 	"user_subscriptions", "usage_members", "usage_alerts"
 };
 
+/* Tables that say what has happened, which the part admin may read */
+static const char *const log_tables[] = {
+	"usage_alert_log", "usage_config_log", "usage_denials", "usage_events", "usage_open_holds"
+};
+
 /* Tables and views whose names CREATE EXTENSION needs */
 static const char *const relations[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
-	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_holds",
+	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_rates", "usage_holds",
 	"usage_open_holds", "usage_members",
 	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log"
 };
@@ -162,14 +175,15 @@ function_list(int parts)
 	return list.data;
 }
 
+/* Tables, as a list for GRANT. */
 static char *
-config_table_list(void)
+table_list(const char *const *tables, size_t count)
 {
 	StringInfoData list;
 
 	initStringInfo(&list);
-	for (size_t i = 0; i < lengthof(config_tables); i++)
-		appendStringInfo(&list, "%s@.%s", i > 0 ? ", " : "", config_tables[i]);
+	for (size_t i = 0; i < count; i++)
+		appendStringInfo(&list, "%s@.%s", i > 0 ? ", " : "", tables[i]);
 	return list.data;
 }
 
@@ -213,8 +227,9 @@ usage_grant(PG_FUNCTION_ARGS)
 	if (parts == ADMIN)
 	{
 		ul_execute_text(psprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s",
-								 config_table_list(), role));
-		ul_execute_text(psprintf("GRANT SELECT ON @.usage_open_holds TO %s", role));
+								 table_list(config_tables, lengthof(config_tables)), role));
+		ul_execute_text(psprintf("GRANT SELECT ON TABLE %s TO %s",
+								 table_list(log_tables, lengthof(log_tables)), role));
 	}
 	PG_RETURN_VOID();
 }
@@ -228,8 +243,9 @@ usage_revoke(PG_FUNCTION_ARGS)
 	ul_prevent_read_only("usage_revoke()");
 	ul_execute_text(psprintf("REVOKE ALL ON FUNCTION %s FROM %s",
 							 function_list(READER | APP | BILLING | ADMIN), role));
-	ul_execute_text(psprintf("REVOKE ALL ON TABLE %s, @.usage_open_holds FROM %s",
-							 config_table_list(), role));
+	ul_execute_text(psprintf("REVOKE ALL ON TABLE %s, %s FROM %s",
+							 table_list(config_tables, lengthof(config_tables)),
+							 table_list(log_tables, lengthof(log_tables)), role));
 	ul_execute_text(psprintf("REVOKE ALL ON TYPE @.usage_decision FROM %s", role));
 	ul_execute_text(psprintf("REVOKE USAGE ON SCHEMA %s FROM %s",
 							 ul_schema()->quoted_name, role));
@@ -260,6 +276,7 @@ usage_maintain(PG_FUNCTION_ARGS)
 	put_count(rsinfo, "rows folded", done.rows_folded);
 	put_count(rsinfo, "idempotency keys forgotten", done.keys_forgotten);
 	put_count(rsinfo, "holds forgotten", done.holds_forgotten);
+	put_count(rsinfo, "rates forgotten", done.rates_forgotten);
 	put_count(rsinfo, "events deleted", done.events_deleted);
 	return (Datum) 0;
 }

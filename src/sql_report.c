@@ -111,7 +111,7 @@ claims_of_user(const char *user_id, TimestampTz now, int *count)
 	for (int i = 0; i < *count; i++)
 	{
 		ul_init_claim(&claims[i], limits[i], user, now);
-		ul_read_claims(&claims[i], 1, user_id, limits[i]->usage_type);
+		ul_read_claims(&claims[i], 1, user_id, limits[i]->usage_type, now);
 	}
 	return claims;
 }
@@ -239,14 +239,15 @@ usage_explain(PG_FUNCTION_ARGS)
 	const char *usage_type = ul_arg_usage_type(fcinfo, 1);
 	int64		amount = ul_arg_amount(fcinfo, 2, "amount");
 	const UlType *type = ul_type_for_check(usage_type);
+	TimestampTz now = ul_now();
 	UlClaim    *claims;
-	int			count = ul_claims_of_type(type, ul_find_user(user_id), ul_now(), &claims);
+	int			count = ul_claims_of_type(type, ul_find_user(user_id), now, &claims);
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < count; i++)
 		claims[i].requested = claims[i].limit->kind == UL_KIND_CONCURRENCY ? Min(amount, 1) :
 			claims[i].limit->measure == UL_MEASURE_AMOUNT ? amount : 0;
-	ul_read_claims(claims, count, user_id, usage_type);
+	ul_read_claims(claims, count, user_id, usage_type, now);
 	for (int i = 0; i < count; i++)
 	{
 		UlClaim    *claim = &claims[i];

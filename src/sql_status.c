@@ -65,7 +65,7 @@ usage_status(PG_FUNCTION_ARGS)
 		TimestampTz reset_at;
 
 		ul_init_claim(&claim, limit, user, now);
-		ul_read_claims(&claim, 1, user_id, limit->usage_type);
+		ul_read_claims(&claim, 1, user_id, limit->usage_type, now);
 		reset_at = ul_claim_resets_at(&claim);
 
 		values[LIMIT_TYPE] = CStringGetTextDatum(limit->limit_type);

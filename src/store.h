@@ -13,6 +13,7 @@
 
 #include "datatype/timestamp.h"
 #include "utils/jsonb.h"
+#include "utils/snapshot.h"
 #include "utils/uuid.h"
 
 #include "amounts.h"
@@ -46,6 +47,7 @@ typedef enum UlStatement
 	UL_INSERT_EVENT,
 	UL_INSERT_RESET,
 	UL_REMEMBER_KEY,
+	UL_STORE_RATE,
 	UL_LIMIT_EXISTS,
 	UL_UPDATE_LIMIT,
 	UL_INSERT_LIMIT,
@@ -61,6 +63,7 @@ typedef enum UlStatement
 	UL_SLOTS_TO_FOLD,
 	UL_FOLD_SLOTS,
 	UL_FORGET_KEYS,
+	UL_FORGET_RATES,
 	UL_EXTENSION_VERSION,
 	UL_COUNT_SUBSCRIPTIONS,
 	UL_IMPORT_DONE,
@@ -69,6 +72,8 @@ typedef enum UlStatement
 	UL_IMPORT_SUBSCRIPTION,
 	UL_IMPORT_COUNTER,
 	UL_DELETE_OLD_EVENTS,
+	UL_TABLES_OF_TRIGGER,
+	UL_LEVELS_OF_TYPE,
 	UL_INSERT_HOLD,
 	UL_END_HOLD,
 	UL_RENEW_HOLD,
@@ -76,8 +81,20 @@ typedef enum UlStatement
 	UL_NSTATEMENTS
 } UlStatement;
 
-/* The statements of a topic that has a file of its own; no text: not one of them. */
+/* The statements of topics that have a file of their own; no text: not one of them. */
+extern const UlStatementText ul_attach_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_hold_statements[UL_NSTATEMENTS];
+extern const UlStatementText ul_import_statements[UL_NSTATEMENTS];
+
+/* Of usage_counters, in a statement's text */
+#define UL_COUNTER_COLUMNS \
+	"user_id, usage_type, bucket_start, event_subtype, slot," \
+	" amount, tokens_used, credits_used, duration_ms," \
+	" events, failed_events, cancelled_events, first_at, last_at"
+#define UL_COUNTER_VALUES \
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+#define UL_COUNTER_TYPES 14, {TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT8OID, \
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 
 /* Append a parameter; a NULL pointer is null. */
 extern void ul_arg_text(UlArgs *args, const char *value);
@@ -95,6 +112,10 @@ extern Datum ul_execute_value(UlStatement statement, const UlArgs *args, bool *i
 typedef void (*UlStoreRow) (const Datum *values, const bool *nulls, void *arg);
 extern void ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRow row, void *arg);
 
+/* The same for a statement that only reads, as of a snapshot. */
+extern void ul_execute_rows_at(UlStatement statement, const UlArgs *args, Snapshot snapshot,
+							   UlStoreRow row, void *arg);
+
 /*
  * Runs a statement that is put together; "@." stands before a name of ours.
  * Returns how many rows it processed.
@@ -107,6 +128,10 @@ extern uint64 ul_execute_text(const char *text);
  * tables, and functions behind them, that are not ours.
  */
 extern void ul_query_as_caller(const char *query, UlStoreRow row, void *arg);
+
+/* The same as the owner of a table that is not ours, as of a snapshot. */
+extern void ul_query_as_owner(Oid relid, const char *query, Snapshot snapshot,
+							  UlStoreRow row, void *arg);
 
 /* Rows of the table that usage_limits.users_table names, counted as its owner. */
 extern int64 ul_count_users(void);

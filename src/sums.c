@@ -41,15 +41,33 @@ ul_sum_counts(const UlSum *sum, const char *event_subtype)
 		(event_subtype != NULL && strcmp(sum->event_subtype, event_subtype) == 0);
 }
 
+void
+ul_sum_make_room(UlSum *sum, int more)
+{
+	if (sum->sub_bucket == 0 || sum->nparts + more <= sum->max_parts)
+		return;
+	sum->max_parts = Max(16, 2 * (sum->nparts + more));
+	sum->parts = sum->parts == NULL ? palloc(sizeof(UlPart) * sum->max_parts) :
+		repalloc(sum->parts, sizeof(UlPart) * sum->max_parts);
+}
+
+TimestampTz
+ul_part_start(int64 sub_bucket, TimestampTz bucket_start)
+{
+	int64		into = bucket_start % sub_bucket;
+
+	return bucket_start - (into < 0 ? into + sub_bucket : into);
+}
+
 /* Adds usage of a sub-bucket, wherever it belongs among the others. */
 static bool
-add_part(UlSum *sum, TimestampTz bucket_start, int64 used)
+add_part(UlSum *sum, TimestampTz start, int64 used)
 {
 	int			at = sum->nparts;
 
-	while (at > 0 && sum->parts[at - 1].bucket_start > bucket_start)
+	while (at > 0 && sum->parts[at - 1].start > start)
 		at--;
-	if (at > 0 && sum->parts[at - 1].bucket_start == bucket_start)
+	if (at > 0 && sum->parts[at - 1].start == start)
 	{
 		sum->parts[at - 1].used = ul_add_saturated(sum->parts[at - 1].used, used);
 		return true;
@@ -57,7 +75,7 @@ add_part(UlSum *sum, TimestampTz bucket_start, int64 used)
 	if (sum->nparts >= sum->max_parts)
 		return false;
 	memmove(&sum->parts[at + 1], &sum->parts[at], sizeof(UlPart) * (sum->nparts - at));
-	sum->parts[at].bucket_start = bucket_start;
+	sum->parts[at].start = start;
 	sum->parts[at].used = used;
 	sum->nparts++;
 	return true;
@@ -68,10 +86,18 @@ ul_sum_add(UlSum *sum, TimestampTz bucket_start, int64 used)
 {
 	if (used == 0 || bucket_start < sum->start || bucket_start >= sum->end)
 		return true;
-	if (sum->sliding)
-		return add_part(sum, bucket_start, used);
+	if (sum->sub_bucket > 0)
+		return add_part(sum, ul_part_start(sum->sub_bucket, bucket_start), used);
 	sum->used = ul_add_saturated(sum->used, used);
 	return true;
+}
+
+bool
+ul_sum_add_part(UlSum *sum, TimestampTz start, int64 used)
+{
+	if (used == 0 || start < ul_part_start(sum->sub_bucket, sum->start) || start >= sum->end)
+		return true;
+	return add_part(sum, start, used);
 }
 
 /*
@@ -85,7 +111,7 @@ ul_sum_parts(UlSum *sum)
 {
 	int64		total = 0;
 
-	if (!sum->sliding)
+	if (sum->sub_bucket == 0)
 		return;
 	sum->used = 0;
 	for (int i = sum->nparts - 1; i >= 0; i--)

@@ -3,7 +3,8 @@
  * sums.h
  *		How much of a measure has been used in a window.
  *
- * Nothing here allocates or fails: sums are also made under a lock.
+ * Nothing here allocates or fails, but for ul_sum_make_room: sums are also made
+ * under a lock.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,10 +15,10 @@
 
 #include "amounts.h"
 
-/* Usage of one sub-bucket of a sliding window */
+/* Usage of one sub-bucket of a sliding window: what leaves it at once */
 typedef struct UlPart
 {
-	TimestampTz bucket_start;
+	TimestampTz start;
 	int64		used;
 } UlPart;
 
@@ -26,7 +27,9 @@ typedef struct UlSum
 {
 	UlMeasure	measure;
 	const char *event_subtype;	/* NULL: all */
-	bool		sliding;
+	uint64		subtype_hash;	/* of the shared gate; 0: all */
+	int64		sub_bucket;		/* of a sliding window: its parts' width; else
+								 * 0 */
 	TimestampTz start;			/* of the window; a bucket counts in the one */
 	TimestampTz end;			/* that its start lies in */
 
@@ -39,6 +42,12 @@ typedef struct UlSum
 extern int64 ul_add_saturated(int64 a, int64 b);
 extern int64 ul_subtract_saturated(int64 a, int64 b);
 
+/* Makes room for a number of parts more; does nothing but for a sliding window. */
+extern void ul_sum_make_room(UlSum *sum, int more);
+
+/* Start of the part of a sliding window that a bucket belongs to. */
+extern TimestampTz ul_part_start(int64 sub_bucket, TimestampTz bucket_start);
+
 /* Whether a sum counts a subtype (NULL or "": none). */
 extern bool ul_sum_counts(const UlSum *sum, const char *event_subtype);
 
@@ -47,6 +56,9 @@ extern bool ul_sum_counts(const UlSum *sum, const char *event_subtype);
  * another part.
  */
 extern bool ul_sum_add(UlSum *sum, TimestampTz bucket_start, int64 used);
+
+/* Adds to a part of a sliding window, if it is in the window; the same. */
+extern bool ul_sum_add_part(UlSum *sum, TimestampTz start, int64 used);
 
 /* Computes "used" of a sliding window from its parts. */
 extern void ul_sum_parts(UlSum *sum);

@@ -155,4 +155,15 @@ enum
 	Anum_hold_answer
 };
 
+enum
+{
+	Anum_rate_user_id = 1,
+	Anum_rate_limit_type,
+	Anum_rate_arrival_at,
+	Anum_rate_fraction,
+	Anum_rate_units,
+	Anum_rate_period,
+	Anum_rate_updated_at
+};
+
 #endif							/* UL_TABLES_H */

@@ -38,11 +38,11 @@ COMMENT ON COLUMN usage_limits_config.updated_at IS 'When the limit was last cha
 COMMENT ON COLUMN usage_limits_config.usage_type IS 'The usage type that the limit counts. Derived from limit_type where it is not given.';
 COMMENT ON COLUMN usage_limits_config.event_subtype IS 'Count this subtype only; null: all.';
 COMMENT ON COLUMN usage_limits_config.measure IS 'What is summed: amount, tokens, credits or duration_ms.';
-COMMENT ON COLUMN usage_limits_config.kind IS 'counter (consumed per window), gauge (a level that goes up and down) or concurrency (how many are open at once).';
-COMMENT ON COLUMN usage_limits_config.period IS 'The window''s length; null: the whole lifetime.';
-COMMENT ON COLUMN usage_limits_config.alignment IS 'calendar (minute, hour, day, ISO week, month, year in the user''s, else the limit''s time zone), sliding (the last period, at every instant) or none (lifetime).';
-COMMENT ON COLUMN usage_limits_config.time_zone IS 'Time zone of calendar windows for users without one of their own.';
-COMMENT ON COLUMN usage_limits_config.burst IS 'Not used in this version: units allowed at once by a rate limit.';
+COMMENT ON COLUMN usage_limits_config.kind IS 'counter (consumed per window), gauge (a level that goes up and down), concurrency (how many are open at once) or rate (so many a period, with a burst).';
+COMMENT ON COLUMN usage_limits_config.period IS 'The window''s length; null: the whole lifetime. Of a rate: the time in which as many units are free again as the tier''s value says.';
+COMMENT ON COLUMN usage_limits_config.alignment IS 'calendar (minute, hour, day, ISO week, month, year in the user''s, else the limit''s time zone), anniversary (any number of months, of days, or a time, from the user''s anchor_at; for users without one those of the calendar), sliding (the last period, at every instant) or none (lifetime, and rates).';
+COMMENT ON COLUMN usage_limits_config.time_zone IS 'Time zone of calendar and anniversary windows for users without one of their own.';
+COMMENT ON COLUMN usage_limits_config.burst IS 'Of a rate: units allowed at once; null: as many as in a period.';
 COMMENT ON COLUMN usage_limits_config.durability IS 'durable or relaxed; in this version both are counted in the transaction. The limits of a type share one, and relaxed ones take no idempotency key.';
 COMMENT ON COLUMN usage_limits_config.enforcement IS 'hard (denied beyond), soft (counted, allowed beyond, reported as over_limit) or shadow (allowed, reported as shadow).';
 
@@ -130,8 +130,8 @@ COMMENT ON COLUMN user_subscriptions.expires_at IS 'The tier counts before this 
 COMMENT ON COLUMN user_subscriptions.metadata IS 'The application''s own.';
 COMMENT ON COLUMN user_subscriptions.created_at IS 'When the row was made.';
 COMMENT ON COLUMN user_subscriptions.updated_at IS 'When the row was last changed.';
-COMMENT ON COLUMN user_subscriptions.time_zone IS 'The user''s time zone, for calendar windows; null: the limit''s.';
-COMMENT ON COLUMN user_subscriptions.anchor_at IS 'Not used in this version: the instant from which billing periods are counted.';
+COMMENT ON COLUMN user_subscriptions.time_zone IS 'The user''s time zone, for calendar and anniversary windows; null: the limit''s.';
+COMMENT ON COLUMN user_subscriptions.anchor_at IS 'The instant from which anniversary windows are counted, forwards and backwards; null: started_at.';
 COMMENT ON COLUMN user_subscriptions.status_since IS 'When status last changed.';
 COMMENT ON COLUMN user_subscriptions.event_at IS 'The time of the newest payment event applied by usage_set_tier; older events change nothing.';
 
@@ -172,6 +172,8 @@ CREATE TABLE usage_config_log (
 	old_row jsonb,
 	new_row jsonb
 );
+-- An administrator reads about limits, among the many changes of subscriptions.
+CREATE INDEX usage_config_log_limits_idx ON usage_config_log (id) WHERE table_name <> 'user_subscriptions';
 COMMENT ON TABLE usage_config_log IS 'Who changed or deleted a limit, an override or a subscription, when, and what it was before; and which schemas usage_import has taken over.';
 COMMENT ON COLUMN usage_config_log.id IS 'Surrogate key.';
 COMMENT ON COLUMN usage_config_log.changed_at IS 'When.';

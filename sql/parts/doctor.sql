@@ -41,6 +41,17 @@ UNION ALL
 		JOIN usage_limits_config l ON l.limit_type = e.names[1]
 	-- any other tier has no value in the table
 	WHERE e.names[2] IN ('free', 'pro', 'team', 'enterprise')
+UNION ALL
+	SELECT 'warning', format('the attachment of table %s to usage type "%s" is %s', a.target, a.usage_type, a.state),
+		CASE a.state WHEN 'disabled' THEN 'Enable the triggers, then run usage_repair: what is written meanwhile is not counted.'
+			ELSE 'Run usage_repair: triggers are missing, perhaps on a partition that is new.' END
+	FROM usage_attachments() a
+	WHERE a.state <> 'enabled'
+UNION ALL
+	SELECT DISTINCT 'warning', format('usage type "%s" follows the rows of a table, and limit "%s" of it is of kind %s', a.usage_type, l.limit_type, l.kind),
+		'What is deleted gives back what was used in another window: attach the table to a usage type of its own.'
+	FROM usage_attachments() a JOIN usage_limits_config l ON l.usage_type = a.usage_type
+	WHERE l.is_active AND l.kind NOT IN ('gauge', 'rate')
 	ORDER BY 1, 2;
 END;
 COMMENT ON FUNCTION usage_doctor() IS

@@ -17,7 +17,7 @@ CREATE FUNCTION usage_track(
 	idempotency_key text DEFAULT NULL
 ) RETURNS bigint AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_track IS
-'Records a use without enforcing anything: one event and its counters. Returns the event''s id, null when no event row was written. Events with status failed or cancelled are logged and counted apart, never towards a limit. occurred_at books into the past; more than a minute ahead is 22023. Amounts are 0 to 10^15. Errors: 22004 (null), 22023, 23505 (idempotency_key used for another request), 25006 (read only).';
+'Records a use without enforcing anything: one event and its counters. Rate limits, which count what asks them, stay as they are. Returns the event''s id, null when no event row was written. Events with status failed or cancelled are logged and counted apart, never towards a limit. occurred_at books into the past; more than a minute ahead is 22023. Amounts are 0 to 10^15. Errors: 22004 (null), 22023, 23505 (idempotency_key used for another request), 25006 (read only).';
 
 CREATE FUNCTION usage_check_limit(
 	user_id text,
@@ -103,7 +103,7 @@ CREATE FUNCTION usage_refund(
 	user_id text DEFAULT NULL
 ) RETURNS usage_decision AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_refund IS
-'Gives back what an event used, in the event''s own bucket; tokens, credits and duration in proportion. Without an amount: all that is left. More than is left is 22023 and changes nothing. An unknown event, one that was not booked, or another user''s than user_id: 42704.';
+'Gives back what an event used, in the event''s own bucket; tokens, credits and duration in proportion. Without an amount: all that is left. More than is left is 22023 and changes nothing. Rate limits stay as they are: a request was made. An unknown event, one that was not booked, or another user''s than user_id: 42704.';
 
 CREATE FUNCTION usage_set_gauge(
 	user_id text,
@@ -206,7 +206,7 @@ COMMENT ON FUNCTION usage_revoke IS 'Takes back all that usage_grant gave a role
 CREATE FUNCTION usage_maintain(OUT what text, OUT count bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 5;
 COMMENT ON FUNCTION usage_maintain IS
-'Makes the event partitions of the next twelve months, moves rows out of the default partition, folds the slots of a bucket into one row, and forgets idempotency keys and events past their retention. Returns what was done and how often; a partition that could not be had within a second is left for the next run, with a notice.';
+'Makes the event partitions of the next twelve months, moves rows out of the default partition, folds the slots of a bucket into one row, and forgets idempotency keys and events past their retention, and the states of rates of which nothing is used. Returns what was done and how often; a partition that could not be had within a second is left for the next run, with a notice.';
 
 CREATE FUNCTION usage_import(from_schema text, OUT what text, OUT count bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 8;

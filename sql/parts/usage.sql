@@ -142,10 +142,10 @@ COMMENT ON COLUMN usage_decision.reason IS 'ok, unlimited, no_limit, limit_excee
 COMMENT ON COLUMN usage_decision.usage_type IS 'The usage type.';
 COMMENT ON COLUMN usage_decision.limit_type IS 'The limit named; null where there is none.';
 COMMENT ON COLUMN usage_decision.requested IS 'Units requested, in the limit''s measure.';
-COMMENT ON COLUMN usage_decision.current IS 'Usage in the limit''s window, with what this call consumed; without a limit, that of the UTC day.';
-COMMENT ON COLUMN usage_decision."limit" IS 'The limit''s value for this user; -1 is unlimited.';
+COMMENT ON COLUMN usage_decision.current IS 'Usage in the limit''s window, with what this call consumed; of a rate, what has not left yet; without a limit, that of the UTC day.';
+COMMENT ON COLUMN usage_decision."limit" IS 'The limit''s value for this user; -1 is unlimited. Of a rate: how many units it allows at once.';
 COMMENT ON COLUMN usage_decision.remaining IS 'What is left, never negative; null when unlimited.';
-COMMENT ON COLUMN usage_decision.reset_at IS 'Calendar: the window''s end. Sliding: when denied, the earliest instant at which the amount would fit; when allowed, the instant at which the usage counted now will have left. Null where there is none.';
+COMMENT ON COLUMN usage_decision.reset_at IS 'Calendar and anniversary: the window''s end. Sliding and rate: when denied, the earliest instant at which the amount would fit; when allowed, the instant at which the usage counted now will have left. Null where there is none.';
 COMMENT ON COLUMN usage_decision.retry_after IS 'Denied: seconds to reset_at, rounded up; null when allowed, or when the amount can never fit.';
 COMMENT ON COLUMN usage_decision.event_id IS 'The event written; null when none was.';
 COMMENT ON COLUMN usage_decision.hold_id IS 'The hold made; null when none was.';
@@ -177,6 +177,7 @@ CREATE TABLE usage_denials (
 	last_at timestamptz NOT NULL DEFAULT usage_now(),
 	PRIMARY KEY (user_id, limit_type, usage_date)
 );
+CREATE INDEX usage_denials_usage_date_idx ON usage_denials (usage_date);
 COMMENT ON TABLE usage_denials IS 'How often a limit denied a user on a UTC date. Not filled in this version: a denial writes nothing.';
 COMMENT ON COLUMN usage_denials.user_id IS 'The user.';
 COMMENT ON COLUMN usage_denials.limit_type IS 'The limit that denied.';

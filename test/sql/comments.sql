@@ -30,7 +30,7 @@ WHERE (c.oid IN (SELECT oid FROM relations WHERE relkind IN ('r', 'v', 'p'))
 SELECT d.description FROM pg_description d JOIN members m ON m.classid = d.classoid AND m.objid = d.objoid WHERE d.description !~ '[.)]$';
 
 -- Every setting says what it is for, and none may be set by whoever is limited.
-SELECT name, vartype, unit, context, short_desc ~ '^[A-Z].*\.$' AS described FROM pg_settings WHERE name ~ '^usage_limits\.' ORDER BY name COLLATE "C";
+SELECT name, vartype, unit, context, short_desc ~ '^[A-Z].*\.$' AS described FROM pg_settings WHERE name ~ '^usage_limits\.' AND context <> 'postmaster' ORDER BY name COLLATE "C";
 
 -- Every table and every sequence goes into a dump, with all its rows.
 SELECT r.relname FROM relations r, pg_extension e

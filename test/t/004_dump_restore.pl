@@ -38,6 +38,8 @@ $node->safe_psql('postgres', $_) foreach (
 		SELECT usage_set_gauge('ann', 'storage_mb', 123);
 		SELECT usage_refund(2, 1);
 		SELECT usage_reset('pat', 'export');
+		SELECT usage_set_limit('pokes_hourly', 7, kind => 'rate', burst => 3), usage_set_limit('pokes_monthly', 9, alignment => 'anniversary');
+		SELECT usage_set_tier('gil', 'gold', anchor_at => '2026-01-31 10:00:00.5'), usage_consume('gil', 'poke', 2);
 	},
 	# a row of another slot
 	"BEGIN ISOLATION LEVEL REPEATABLE READ; $clock SELECT usage_track('ann', 'prompt', 3); COMMIT");
@@ -78,6 +80,7 @@ my $answers = $clock . q{
 			(SELECT to_jsonb(d) FROM usage_check(u, 'export', 1) d),
 			(SELECT to_jsonb(d) FROM usage_check(u, 'api_call', 31) d),
 			(SELECT to_jsonb(d) FROM usage_check_limit(u, 'storage_mb', 400) d),
+			(SELECT to_jsonb(d) FROM usage_check(u, 'poke', 2) d),
 			usage_check_action(u, 'export_video', false),
 			(SELECT jsonb_agg(e) FROM usage_explain(u, 'export') e),
 			usage_summary(u), usage_stats(u))
@@ -97,6 +100,8 @@ my $actions = $clock . q{
 	SELECT d.allowed, d.current, d.event_id FROM usage_consume('ann', 'prompt', 45) d;
 	SELECT d.allowed, d.current, d.event_id FROM usage_consume('ann', 'prompt', 44) d;
 	SELECT d.allowed, d.current, d.event_id FROM usage_consume('pat', 'export', 1) d;
+	SELECT d.allowed, d.current, d.reset_at FROM usage_consume('gil', 'poke', 2) d;
+	SELECT d.allowed, d.current, d.reset_at FROM usage_consume('gil', 'poke', 1) d;
 	SELECT usage_track('new', 'prompt');
 	SELECT d.current FROM usage_refund(2) d;
 	SELECT l.id, l.usage_type FROM usage_set_limit('things_daily', 5) l;
