@@ -117,6 +117,17 @@ ul_status_entry(PGPROC *proc)
 #endif
 }
 
+/* The current transaction's number in this session. */
+static inline LocalTransactionId
+ul_local_transaction_id(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
 /* Whether a role owns a relation, or is a member of the role that does. */
 static inline bool
 ul_owns_relation(Oid relid, Oid role)
@@ -132,7 +143,11 @@ ul_owns_relation(Oid relid, Oid role)
 static inline int
 ul_backend_index(void)
 {
+#if PG_VERSION_NUM >= 170000
+	return MyProc == NULL ? -1 : MyProcNumber;
+#else
 	return MyProc == NULL ? -1 : MyProc->pgprocno;
+#endif
 }
 
 /* Places that there are: known once MaxBackends is. */

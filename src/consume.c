@@ -9,6 +9,7 @@
 
 #include "utils/timestamp.h"
 
+#include "alerts.h"
 #include "consume.h"
 #include "gate.h"
 #include "guc.h"
@@ -134,13 +135,29 @@ ul_log_request(const UlRequest *request, const char *operation, const UlUse *use
 	return ul_write_event(&event);
 }
 
+/* Looks whether a use that was booked has reached a threshold. */
+static void
+alert_of_use(const UlRequest *request, const UlUse *use, TimestampTz now)
+{
+	for (int i = 0; i < UL_NMEASURES; i++)
+		if (use->amounts.measure[i] > 0)
+		{
+			ul_alert(request->user_id, request->usage_type, now);
+			break;
+		}
+}
+
 int64
 ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 {
 	UlUse		use = ul_use_of_request(request, operation, now);
 
+	int64		event_id;
+
 	ul_xact_book(ul_xact_key(request->user_id, request->usage_type), &use);
-	return ul_log_request(request, operation, &use);
+	event_id = ul_log_request(request, operation, &use);
+	alert_of_use(request, &use, now);
+	return event_id;
 }
 
 int64
@@ -515,6 +532,7 @@ record_requests(const UlGroup *groups, int ngroups, const UlRequest *requests, i
 		if (!group->booked)
 			ul_xact_book(group->key, &use);
 		event_id = ul_log_request(&requests[i], "use", &use);
+		alert_of_use(&requests[i], &use, now);
 	}
 	return count > 1 ? 0 : event_id;
 }

@@ -71,6 +71,9 @@ extern void ul_gate_lock_request(const char *user_id, const char *key);
 /* Locks the id of a hold until the transaction ends. */
 extern void ul_gate_lock_hold(const char *hold_id);
 
+/* Locks what reports an alert, if that can be had at once; false if not. */
+extern bool ul_gate_try_lock_alert(const char *user_id, int64 alert_id, const char *limit_type);
+
 /* Keeps everybody else from attaching tables to a usage type and from repairing it. */
 extern void ul_gate_lock_attachments(const char *usage_type);
 
@@ -80,6 +83,9 @@ extern void ul_gate_lock_attachments(const char *usage_type);
  */
 extern void ul_gate_keep_requests(void);
 extern bool ul_gate_try_forget_requests(void);
+
+/* Keeps everybody else from summing days; false if somebody does. */
+extern bool ul_gate_try_sum_days(void);
 
 /* A question about one sum: would "requested" more be at most "value"? */
 typedef struct UlTest

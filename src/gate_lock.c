@@ -40,6 +40,8 @@
 #define LOCK_CLASS_PREPARED		0x7507
 #define LOCK_CLASS_HOLD			0x7508
 #define LOCK_CLASS_ATTACHMENTS	0x7510
+#define LOCK_CLASS_ALERT		0x7511
+#define LOCK_CLASS_DAYS			0x7520
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -192,6 +194,15 @@ ul_gate_lock_request(const char *user_id, const char *key)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
+bool
+ul_gate_try_lock_alert(const char *user_id, int64 alert_id, const char *limit_type)
+{
+	uint64		hash = hash_combine64(hash_pair(limit_type, user_id), alert_id);
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_ALERT);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 void
 ul_gate_lock_hold(const char *hold_id)
 {
@@ -227,6 +238,14 @@ bool
 ul_gate_try_forget_requests(void)
 {
 	LOCKTAG		tag = requests_tag();
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+ul_gate_try_sum_days(void)
+{
+	LOCKTAG		tag = lock_tag(ul_schema()->oid[UL_USAGE_DAYS], LOCK_CLASS_DAYS);
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }

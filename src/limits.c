@@ -21,6 +21,7 @@
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "guc.h"
@@ -41,6 +42,8 @@ typedef struct UlConfig
 	UlLimit   **limits;			/* by limit_type */
 	int			noverrides;
 	UlOverride *overrides;
+	int			nalerts;
+	UlAlert    *alerts;
 } UlConfig;
 
 typedef struct UlUsers
@@ -267,6 +270,41 @@ read_tier_override(TupleTableSlot *slot, void *arg)
 	return true;
 }
 
+static bool
+read_alert(TupleTableSlot *slot, void *arg)
+{
+	UlConfig   *into = arg;
+	UlAlert    *alert;
+	bool		isnull;
+	Datum		percent = slot_getattr(slot, Anum_alert_percent, &isnull);
+
+	into->alerts = grow(into->alerts, into->nalerts, sizeof(UlAlert));
+	alert = &into->alerts[into->nalerts++];
+	memset(alert, 0, sizeof(*alert));
+	alert->id = ul_slot_int8(slot, Anum_alert_id, 0);
+	alert->limit_type = ul_slot_text(slot, Anum_alert_limit_type);
+	alert->value = ul_slot_int8(slot, Anum_alert_value, 0);
+	alert->created_at = ul_slot_time(slot, Anum_alert_created_at, DT_NOBEGIN);
+	if (!isnull)
+	{
+		Datum		million = NumericGetDatum(int64_to_numeric(1000000));
+
+		alert->percent = DatumGetCString(DirectFunctionCall1(numeric_out, percent));
+		alert->millionths = DatumGetInt64(DirectFunctionCall1(numeric_int8,
+															  DirectFunctionCall2(numeric_mul, percent, million)));
+	}
+	return true;
+}
+
+static int
+compare_alerts(const void *a, const void *b)
+{
+	int64		left = ((const UlAlert *) a)->id;
+	int64		right = ((const UlAlert *) b)->id;
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
 /* By limit, then the one that started last, then the higher id. */
 static int
 compare_overrides(const void *a, const void *b)
@@ -298,6 +336,8 @@ link_config(UlConfig *into)
 		qsort(into->limits, into->nlimits, sizeof(UlLimit *), compare_limits);
 	if (into->noverrides > 1)
 		qsort(into->overrides, into->noverrides, sizeof(UlOverride), compare_overrides);
+	if (into->nalerts > 1)
+		qsort(into->alerts, into->nalerts, sizeof(UlAlert), compare_alerts);
 
 	for (int i = 0; i < into->nlimits; i++)
 	{
@@ -324,6 +364,17 @@ link_config(UlConfig *into)
 		{
 			next_override++;
 			limit->noverrides++;
+		}
+
+		for (int j = 0; j < into->nalerts; j++)
+		{
+			UlAlert    *alert = &into->alerts[j];
+
+			if (alert->limit_type != NULL && strcmp(alert->limit_type, limit->limit_type) != 0)
+				continue;
+			limit->alerts = grow(limit->alerts, limit->nalerts, sizeof(UlAlert *));
+			limit->alerts[limit->nalerts++] = alert;
+			type->has_alerts = true;
 		}
 	}
 }
@@ -359,6 +410,7 @@ get_config(void)
 	ul_scan(UL_USAGE_ACTIONS, UL_NTABLES, 0, NULL, snapshot, read_action, fresh);
 	ul_scan(UL_USAGE_LIMIT_OVERRIDES, UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX, 1, &no_user,
 			snapshot, read_tier_override, fresh);
+	ul_scan(UL_USAGE_ALERTS, UL_NTABLES, 0, NULL, snapshot, read_alert, fresh);
 	ul_release_snapshot(snapshot);
 	link_config(fresh);
 	MemoryContextSwitchTo(previous);

@@ -51,6 +51,17 @@ typedef struct UlOverride
 	TimestampTz expires_at;
 } UlOverride;
 
+/* A threshold of a limit that is reported */
+typedef struct UlAlert
+{
+	int64		id;
+	char	   *limit_type;		/* NULL: every limit */
+	char	   *percent;		/* as given; NULL: a value is */
+	int64		millionths;		/* of a percent */
+	int64		value;
+	TimestampTz created_at;
+} UlAlert;
+
 /* An active limit */
 typedef struct UlLimit
 {
@@ -70,6 +81,8 @@ typedef struct UlLimit
 	int64		tier_value[UL_NTIERS];
 	int			noverrides;
 	UlOverride *overrides;		/* of tiers; the one that counts first, first */
+	int			nalerts;
+	UlAlert   **alerts;
 } UlLimit;
 
 /* A usage type and its active limits, by name */
@@ -81,6 +94,7 @@ typedef struct UlType
 	bool		has_gauge;
 	bool		has_concurrency;
 	bool		has_rate;
+	bool		has_alerts;
 	int			nlimits;
 	UlLimit   **limits;
 } UlType;

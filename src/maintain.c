@@ -16,12 +16,15 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "day_sums.h"
 #include "gate.h"
 #include "guc.h"
 #include "maintain.h"
 #include "schema.h"
 #include "store.h"
 #include "xact.h"
+
+#define KEEP_ALERTS		(90 * USECS_PER_DAY)
 
 #define MONTHS_AHEAD	12
 #define MONTHS_AT_ONCE	60
@@ -296,6 +299,18 @@ forget_rates(UlMaintenance *done)
 	done->rates_forgotten += ul_execute(UL_FORGET_RATES, &args);
 }
 
+/* Reports of thresholds are kept for a while after their window. */
+static void
+forget_alerts(UlMaintenance *done)
+{
+	TimestampTz now = ul_now();
+	UlArgs		args = {0};
+
+	ul_arg_time(&args, now - KEEP_ALERTS);
+	ul_arg_time(&args, now);
+	done->alerts_forgotten += ul_execute(UL_FORGET_ALERTS, &args);
+}
+
 static void
 delete_old_events(UlMaintenance *done)
 {
@@ -317,10 +332,12 @@ ul_maintain(UlMaintenance *done)
 	 * Those who reuse an old key wait for us once we forget keys: from there
 	 * on we wait for nobody, who may be them.
 	 */
+	done->days_summed = ul_sum_days();
 	with_patience(delete_old_events, "old events are", done);
 	with_patience(create_partitions, "new partitions are", done);
 	forget_keys(done);
 	forget_holds(done);
 	forget_rates(done);
+	forget_alerts(done);
 	fold_slots(done);
 }

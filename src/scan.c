@@ -210,6 +210,12 @@ ul_key_int8(ScanKey key, AttrNumber index_column, int64 value)
 }
 
 void
+ul_key_date(ScanKey key, AttrNumber index_column, DateADT value)
+{
+	ScanKeyInit(key, index_column, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(value));
+}
+
+void
 ul_key_null(ScanKey key, AttrNumber index_column)
 {
 	ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, index_column,

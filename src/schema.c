@@ -34,6 +34,8 @@ static const char *const table_names[UL_NTABLES] = {
 	[UL_USAGE_LIMIT_OVERRIDES] = "usage_limit_overrides",
 	[UL_USAGE_TYPES] = "usage_types",
 	[UL_USAGE_ACTIONS] = "usage_actions",
+	[UL_USAGE_ALERTS] = "usage_alerts",
+	[UL_USAGE_ALERT_LOG] = "usage_alert_log",
 	[UL_USAGE_COUNTERS] = "usage_counters",
 	[UL_USAGE_EVENTS] = "usage_events",
 	[UL_USAGE_EVENTS_DEFAULT] = "usage_events_default",
@@ -43,14 +45,17 @@ static const char *const table_names[UL_NTABLES] = {
 	[UL_USAGE_HOLDS] = "usage_holds",
 	[UL_USAGE_RATES] = "usage_rates",
 	[UL_USER_SUBSCRIPTIONS] = "user_subscriptions",
+	[UL_USAGE_DAYS] = "usage_days",
 	[UL_USAGE_COUNTERS_PKEY] = "usage_counters_pkey",
 	[UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX] = "usage_limit_overrides_user_id_idx",
+	[UL_USAGE_ALERT_LOG_USER_ID_IDX] = "usage_alert_log_user_id_idx",
 	[UL_USAGE_RESETS_PKEY] = "usage_resets_pkey",
 	[UL_USAGE_IDEMPOTENCY_PKEY] = "usage_idempotency_pkey",
 	[UL_USAGE_HOLDS_PKEY] = "usage_holds_pkey",
 	[UL_USAGE_HOLDS_OPEN_IDX] = "usage_holds_open_idx",
 	[UL_USAGE_RATES_PKEY] = "usage_rates_pkey",
 	[UL_USER_SUBSCRIPTIONS_USER_ID_KEY] = "user_subscriptions_user_id_key",
+	[UL_USAGE_DAYS_PKEY] = "usage_days_pkey",
 };
 
 /* the table whose invalidation carries a signal */

@@ -3,6 +3,9 @@
  * sql_counters.c
  *		The triggers on usage_counters.
  *
+ * They run for each row that a transaction writes when it commits, so that
+ * what nobody needs to hear of must cost next to nothing.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -14,8 +17,10 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "day_sums.h"
 #include "store.h"
 #include "tables.h"
+#include "window.h"
 #include "xact.h"
 
 PG_FUNCTION_INFO_V1(usage_limits_counted);
@@ -73,27 +78,63 @@ is_ours(const TriggerData *trigger, const UlCounterRow *row)
 	return true;
 }
 
+/*
+ * Has the day of a row marked, if it is over.  The server's clock decides, not
+ * usage_limits.test_clock: whose writes are heard of must not depend on whose
+ * idea of now counts.
+ */
+static void
+tell_day(HeapTuple tuple, TupleDesc tupdesc)
+{
+	TimestampTz bucket_start = int8_of(tuple, tupdesc, Anum_counter_bucket_start);
+
+	if (bucket_start < ul_utc_day(GetCurrentTimestamp()))
+		ul_day_written(bucket_start);
+}
+
+/* Says that the key's rows were changed other than by us. */
+static void
+mark_key(HeapTuple tuple, TupleDesc tupdesc)
+{
+	ul_xact_mark(text_of(tuple, tupdesc, Anum_counter_user_id),
+				 text_of(tuple, tupdesc, Anum_counter_usage_type));
+}
+
+/* What folding does changes no sum. */
+static void
+row_changed(const TriggerData *trigger)
+{
+	TupleDesc	tupdesc = RelationGetDescr(trigger->tg_relation);
+	HeapTuple	newtuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : NULL;
+	const UlCounterRow *writing = ul_xact_writing();
+
+	if (ul_xact_folding())
+		return;
+	tell_day(trigger->tg_trigtuple, tupdesc);
+	if (newtuple != NULL)
+		tell_day(newtuple, tupdesc);
+	if (writing != NULL && is_ours(trigger, writing))
+		return;
+	mark_key(trigger->tg_trigtuple, tupdesc);
+	if (newtuple != NULL)
+		mark_key(newtuple, tupdesc);
+}
+
 Datum
 usage_limits_counted(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	TupleDesc	tupdesc;
-	const UlCounterRow *writing = ul_xact_writing();
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("must be called as a trigger")));
-	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		ul_xact_mark_all();
-	else if (!ul_xact_folding() && !(writing != NULL && is_ours(trigger, writing)))
+	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		row_changed(trigger);
+	else
 	{
-		tupdesc = RelationGetDescr(trigger->tg_relation);
-		ul_xact_mark(text_of(trigger->tg_trigtuple, tupdesc, Anum_counter_user_id),
-					 text_of(trigger->tg_trigtuple, tupdesc, Anum_counter_usage_type));
-		if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-			ul_xact_mark(text_of(trigger->tg_newtuple, tupdesc, Anum_counter_user_id),
-						 text_of(trigger->tg_newtuple, tupdesc, Anum_counter_usage_type));
+		ul_xact_mark_all();
+		ul_days_emptied();
 	}
 	return PointerGetDatum(NULL);
 }

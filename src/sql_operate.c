@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "alerts.h"
 #include "args.h"
 #include "compat.h"
 #include "import.h"
@@ -109,7 +110,8 @@ static const char *const relations[] = {
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
 	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_rates", "usage_holds",
 	"usage_open_holds", "usage_members",
-	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log"
+	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log",
+	"usage_days", "usage_day_sums", "usage_day_marks"
 };
 
 /*
@@ -267,10 +269,13 @@ usage_maintain(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	UlMaintenance done;
+	int64		reported;
 
 	ul_prevent_read_only("usage_maintain()");
 	InitMaterializedSRF(fcinfo, 0);
 	ul_maintain(&done);
+	reported = ul_alert_missed();
+	put_count(rsinfo, "days summed", done.days_summed);
 	put_count(rsinfo, "partitions created", done.partitions_created);
 	put_count(rsinfo, "events moved", done.events_moved);
 	put_count(rsinfo, "rows folded", done.rows_folded);
@@ -278,6 +283,8 @@ usage_maintain(PG_FUNCTION_ARGS)
 	put_count(rsinfo, "holds forgotten", done.holds_forgotten);
 	put_count(rsinfo, "rates forgotten", done.rates_forgotten);
 	put_count(rsinfo, "events deleted", done.events_deleted);
+	put_count(rsinfo, "alerts forgotten", done.alerts_forgotten);
+	put_count(rsinfo, "alerts reported", reported);
 	return (Datum) 0;
 }
 

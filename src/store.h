@@ -72,18 +72,30 @@ typedef enum UlStatement
 	UL_IMPORT_SUBSCRIPTION,
 	UL_IMPORT_COUNTER,
 	UL_DELETE_OLD_EVENTS,
+	UL_INSERT_ALERT,
+	UL_FORGET_ALERTS,
+	UL_KEYS_WITH_ALERTS,
 	UL_TABLES_OF_TRIGGER,
 	UL_LEVELS_OF_TYPE,
 	UL_INSERT_HOLD,
 	UL_END_HOLD,
 	UL_RENEW_HOLD,
 	UL_FORGET_HOLDS,
+	UL_MARK_DAY,
+	UL_REOPEN_DAYS,
+	UL_FORGET_DAYS,
+	UL_CLOSE_DAYS,
+	UL_SET_CLOSED_XID,
+	UL_FORGET_DAY_SUMS,
+	UL_SUM_DAYS,
 	UL_NSTATEMENTS
 } UlStatement;
 
 /* The statements of topics that have a file of their own; no text: not one of them. */
+extern const UlStatementText ul_alert_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_attach_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_hold_statements[UL_NSTATEMENTS];
+extern const UlStatementText ul_day_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_import_statements[UL_NSTATEMENTS];
 
 /* Of usage_counters, in a statement's text */

@@ -65,6 +65,27 @@ enum
 
 enum
 {
+	Anum_alert_id = 1,
+	Anum_alert_limit_type,
+	Anum_alert_percent,
+	Anum_alert_value,
+	Anum_alert_created_at
+};
+
+enum
+{
+	Anum_alert_log_id = 1,
+	Anum_alert_log_user_id,
+	Anum_alert_log_limit_type,
+	Anum_alert_log_alert_id,
+	Anum_alert_log_window_start,
+	Anum_alert_log_current,
+	Anum_alert_log_limit,
+	Anum_alert_log_created_at
+};
+
+enum
+{
 	Anum_subscription_id = 1,
 	Anum_subscription_user_id,
 	Anum_subscription_tier,

@@ -293,26 +293,19 @@ write_cell(UlCell *cell)
  * like any row written before, that is still committed.
  */
 static void
-flush(void)
+flush(bool prepared)
 {
 	bool		read_only = XactReadOnly;
 
 	XactReadOnly = false;
 	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+		if (key->commit_work != NULL)
+			key->commit_work(key, prepared);
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
 		for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
 			write_cell(cell);
 	XactReadOnly = read_only;
 	current->flushed = true;
-}
-
-/* Whether rows were or will be written that no record says anything of. */
-static bool
-is_unrecorded(const UlKey *key)
-{
-	for (const UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
-		if (ul_xact_is_unrecorded(cell))
-			return true;
-	return false;
 }
 
 /*
@@ -337,7 +330,7 @@ hold_prepared(void)
 			continue;
 		if (each)
 			ul_gate_hold_prepared(key->hash);
-		if (ul_shmem_exists() && (key->marked || is_unrecorded(key)))
+		if (ul_shmem_exists() && (key->marked || ul_xact_has_unrecorded(key)))
 			ul_shared_mark_prepared(&key->pin);
 	}
 	if (ul_shmem_exists() && current->marked_relation != InvalidOid)
@@ -352,7 +345,7 @@ end_xact(bool committed)
 	{
 		if (key->pin.entry != 0)
 			ul_shared_end(&key->pin, committed);
-		if (committed && ul_shmem_exists() && (key->marked || is_unrecorded(key)))
+		if (committed && ul_shmem_exists() && (key->marked || ul_xact_has_unrecorded(key)))
 			ul_shared_mark(&key->pin);
 	}
 	if (committed && ul_shmem_exists() && current->marked_relation != InvalidOid)
@@ -375,10 +368,10 @@ xact_callback(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			flush();
+			flush(false);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			flush();
+			flush(true);
 			hold_prepared();
 			break;
 		case XACT_EVENT_COMMIT:
@@ -576,6 +569,15 @@ ul_xact_find_key(const char *user_id, const char *usage_type)
 	sought.hash = ul_gate_hash(user_id, usage_type);
 	entry = keys_lookup(current->keys, &sought);
 	return entry == NULL ? NULL : entry->key;
+}
+
+void
+ul_xact_at_commit(UlKey *key, UlCommitWork work)
+{
+	if (current->flushed)
+		work(key, false);
+	else
+		key->commit_work = work;
 }
 
 UlKey *

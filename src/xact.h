@@ -18,6 +18,12 @@ typedef struct UlCell UlCell;
 typedef struct UlKey UlKey;
 
 /*
+ * Work on a key before what it has used is written; a transaction that is
+ * prepared says so.
+ */
+typedef void (*UlCommitWork) (UlKey *key, bool prepared);
+
+/*
  * The first and the last time of what is counted: of uses where there are
  * any, else of failed and cancelled events
  */
@@ -67,6 +73,8 @@ struct UlKey
 	TimestampTz newest_bucket;	/* of the key's committed rows when they were
 								 * read */
 	UlCell	   *cells;
+	UlCommitWork commit_work;	/* to be done when the transaction ends */
+	void	   *commit_state;	/* its own, in the transaction's memory */
 	UlKey	   *next_locked;	/* in the level */
 	UlKey	   *next;			/* in the transaction */
 };
@@ -120,6 +128,12 @@ extern UlOutcome ul_xact_ask(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
 extern void ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
 						 UlTest *tests, int ntests, TimestampTz now);
 
+/*
+ * Has work done on a key, once, when the transaction commits or is prepared; at
+ * once where that is going on already.
+ */
+extern void ul_xact_at_commit(UlKey *key, UlCommitWork work);
+
 /* Takes uses back that were booked in the current subtransaction. */
 extern void ul_xact_unbook(UlKey *key, const UlUse *uses, int nuses);
 
@@ -147,8 +161,8 @@ extern void ul_xact_prepare_frame(UlCell *cell, const UlUse *use);
 extern void ul_xact_add(UlCell *cell, const UlUse *use);
 extern int	ul_xact_count_records(int more);
 
-/* Whether a cell has anything that no record says. */
-extern bool ul_xact_is_unrecorded(const UlCell *cell);
+/* Whether the key has anything that no record says. */
+extern bool ul_xact_has_unrecorded(const UlKey *key);
 
 /* The counter row that is being written by us, or NULL; whether rows are being folded. */
 extern const struct UlCounterRow *ul_xact_writing(void);

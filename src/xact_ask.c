@@ -37,13 +37,22 @@ cell_up_down(const UlCell *cell, int64 *up, int64 *down)
 	}
 }
 
-bool
-ul_xact_is_unrecorded(const UlCell *cell)
+static bool
+is_unrecorded(const UlCell *cell)
 {
 	if (cell->record != 0)
 		return false;
 	for (const UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
 		if (frame->booked)
+			return true;
+	return false;
+}
+
+bool
+ul_xact_has_unrecorded(const UlKey *key)
+{
+	for (const UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
+		if (is_unrecorded(cell))
 			return true;
 	return false;
 }
@@ -65,7 +74,7 @@ begin_sums(const UlKey *key, UlTest *tests, int ntests, int parts)
 		int64		up[UL_NMEASURES];
 		int64		down[UL_NMEASURES];
 
-		if (!ul_xact_is_unrecorded(cell))
+		if (!is_unrecorded(cell))
 			continue;
 		cell_up_down(cell, up, down);
 		for (int i = 0; i < ntests; i++)
@@ -88,14 +97,14 @@ make_bookings(UlKey *key, const UlUse *uses, UlCell **cells, int nuses, UlBookin
 	int			count = 0;
 
 	for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
-		if (ul_xact_is_unrecorded(cell))
+		if (is_unrecorded(cell))
 			room++;
 	*bookings = palloc0(sizeof(UlBooking) * Max(room, 1));
 	for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
 	{
 		UlBooking  *booking = &(*bookings)[count];
 
-		if (!ul_xact_is_unrecorded(cell))
+		if (!is_unrecorded(cell))
 			continue;
 		booking->bucket_start = cell->bucket_start;
 		booking->event_subtype = cell->event_subtype;

@@ -204,9 +204,9 @@ CREATE FUNCTION usage_revoke(role text) RETURNS void
 COMMENT ON FUNCTION usage_revoke IS 'Takes back all that usage_grant gave a role.';
 
 CREATE FUNCTION usage_maintain(OUT what text, OUT count bigint) RETURNS SETOF record
-	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 5;
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 9;
 COMMENT ON FUNCTION usage_maintain IS
-'Makes the event partitions of the next twelve months, moves rows out of the default partition, folds the slots of a bucket into one row, and forgets idempotency keys and events past their retention, and the states of rates of which nothing is used. Returns what was done and how often; a partition that could not be had within a second is left for the next run, with a notice.';
+'Sums the UTC days that are over, makes the event partitions of the next twelve months, moves rows out of the default partition, folds the slots of a bucket into one row, and forgets idempotency keys and events past their retention, the states of rates of which nothing is used, and reports of alerts after 90 days; reports thresholds of usage_alerts that transactions which committed at the same instant have missed. Returns what was done and how often; a partition that could not be had within a second is left for the next run, with a notice.';
 
 CREATE FUNCTION usage_import(from_schema text, OUT what text, OUT count bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 8;

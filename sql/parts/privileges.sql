@@ -10,12 +10,12 @@ REVOKE ALL ON FUNCTION
 	usage_limits_first_day, usage_limits_follow, usage_limits_given,
 	usage_limits_log_change, usage_limits_max_rows, usage_limits_override_check,
 	usage_limits_previewed, usage_limits_read_only, usage_limits_replay,
-	usage_limits_session_lives, usage_limits_tier, usage_limits_touch,
-	usage_limits_version, usage_maintain, usage_now, usage_preview, usage_problem,
-	usage_refund, usage_release, usage_release_all, usage_renew, usage_repair,
-	usage_reset, usage_revoke, usage_set_gauge, usage_set_limit, usage_set_override,
-	usage_set_tier, usage_settle, usage_stats, usage_status, usage_summary,
-	usage_top_users, usage_track, usage_trends, usage_users
+	usage_limits_session_lives, usage_limits_sum_days, usage_limits_tier,
+	usage_limits_touch, usage_limits_version, usage_maintain, usage_now, usage_preview,
+	usage_problem, usage_refund, usage_release, usage_release_all, usage_renew,
+	usage_repair, usage_reset, usage_revoke, usage_set_gauge, usage_set_limit,
+	usage_set_override, usage_set_tier, usage_settle, usage_stats, usage_status,
+	usage_summary, usage_top_users, usage_track, usage_trends, usage_users
 	FROM PUBLIC;
 REVOKE USAGE ON TYPE usage_decision FROM PUBLIC;
 

@@ -21,6 +21,8 @@ CREATE TABLE usage_counters (
 	last_at timestamptz NOT NULL DEFAULT usage_now(),
 	PRIMARY KEY (user_id, usage_type, bucket_start, event_subtype, slot)
 ) WITH (fillfactor = 70);
+-- rows come in the order of time: where a range of dates is costs next to nothing
+CREATE INDEX usage_counters_bucket_start_idx ON usage_counters USING brin (bucket_start) WITH (autosummarize = on);
 COMMENT ON TABLE usage_counters IS 'The truth about usage: sums by user, type, bucket and subtype. A sum over the rows of a window is its usage; the slots of one bucket are added.';
 COMMENT ON COLUMN usage_counters.user_id IS 'The user, 1 to 255 bytes.';
 COMMENT ON COLUMN usage_counters.usage_type IS 'What is counted.';
@@ -194,15 +196,19 @@ CREATE TABLE usage_alert_log (
 	window_start timestamptz,
 	current bigint NOT NULL,
 	"limit" bigint NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT usage_now()
+	created_at timestamptz NOT NULL DEFAULT usage_now(),
+	window_end timestamptz,
+	threshold bigint
 );
-CREATE INDEX usage_alert_log_user_id_idx ON usage_alert_log (user_id, limit_type, alert_id);
-COMMENT ON TABLE usage_alert_log IS 'Thresholds that were crossed. Not filled in this version.';
+CREATE UNIQUE INDEX usage_alert_log_user_id_idx ON usage_alert_log (user_id, limit_type, alert_id, window_start) NULLS NOT DISTINCT;
+COMMENT ON TABLE usage_alert_log IS 'Thresholds of usage_alerts that usage has reached, once a window; kept for 90 days, or until the window ends.';
 COMMENT ON COLUMN usage_alert_log.id IS 'Surrogate key.';
 COMMENT ON COLUMN usage_alert_log.user_id IS 'The user.';
 COMMENT ON COLUMN usage_alert_log.limit_type IS 'The limit.';
 COMMENT ON COLUMN usage_alert_log.alert_id IS 'The row of usage_alerts.';
-COMMENT ON COLUMN usage_alert_log.window_start IS 'Start of the window; null for a lifetime.';
-COMMENT ON COLUMN usage_alert_log.current IS 'Usage after the call that crossed it.';
+COMMENT ON COLUMN usage_alert_log.window_start IS 'Start of the window, whatever was reset in it; null for a lifetime.';
+COMMENT ON COLUMN usage_alert_log.current IS 'Usage after the call that reached it, as far as it was committed or that transaction''s own.';
 COMMENT ON COLUMN usage_alert_log."limit" IS 'The limit''s value for this user.';
-COMMENT ON COLUMN usage_alert_log.created_at IS 'When it was crossed.';
+COMMENT ON COLUMN usage_alert_log.created_at IS 'When it was reached.';
+COMMENT ON COLUMN usage_alert_log.window_end IS 'End of the window; null for a lifetime and a sliding window.';
+COMMENT ON COLUMN usage_alert_log.threshold IS 'The usage that had to be reached, in the limit''s units.';

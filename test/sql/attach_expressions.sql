@@ -219,7 +219,7 @@ BEGIN
 	EXECUTE what;
 	RAISE NOTICE 'done: %', what;
 EXCEPTION WHEN OTHERS THEN
-	RAISE NOTICE '%: % %', regexp_replace(what, '^UPDATE .*[.]', 'UPDATE '), SQLSTATE, SQLERRM;
+	RAISE NOTICE '%: %', regexp_replace(what, '^UPDATE .*[.]', 'UPDATE '), SQLSTATE;
 END $$;
 CREATE FUNCTION attach_owned.evil(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE

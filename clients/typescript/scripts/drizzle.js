@@ -10,7 +10,7 @@ import { writeFileSync } from "node:fs";
 import pg from "pg";
 
 /** Counts and ids stay below 2^53; these use all 64 bits. */
-const wideBigints = new Set(["usage_counters.slot"]);
+const wideBigints = new Set(["usage_counters.slot", "usage_day_marks.mark_id"]);
 
 /** NOT NULL columns that a trigger fills where an INSERT leaves them out. */
 const derived = new Set([
@@ -35,6 +35,7 @@ const builders = {
 	uuid: "uuid",
 	bytea: "bytea",
 	usage_decision: "usageDecision",
+	xid8: "xid8",
 };
 
 const camelCase = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
@@ -147,7 +148,7 @@ export async function drizzleTables(client) {
 
 import { sql } from "drizzle-orm";
 import { ${imports.join(", ")} } from "drizzle-orm/pg-core";
-import { bytea, usageDecision } from "./columns.js";
+import { bytea, usageDecision, xid8 } from "./columns.js";
 
 /**
  * The extension's tables and views, in the schema that it was installed into. Without a name the \`search_path\` has to

@@ -16,7 +16,7 @@ import {
 	timestamp,
 	uuid,
 } from "drizzle-orm/pg-core";
-import { bytea, usageDecision } from "./columns.js";
+import { bytea, usageDecision, xid8 } from "./columns.js";
 
 /**
  * The extension's tables and views, in the schema that it was installed into. Without a name the `search_path` has to
@@ -215,6 +215,8 @@ export function usageSchema(schema?: string) {
 		current: bigint("current", { mode: "number" }).notNull(),
 		limit: bigint("limit", { mode: "number" }).notNull(),
 		createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+		windowEnd: timestamp("window_end", { withTimezone: true }),
+		threshold: bigint("threshold", { mode: "number" }),
 	});
 
 	const usageRates = table(
@@ -267,6 +269,33 @@ export function usageSchema(schema?: string) {
 		metadata: jsonb("metadata"),
 	}).existing();
 
+	const usageDays = table("usage_days", {
+		usageDate: date("usage_date").primaryKey(),
+		closedXid: xid8("closed_xid"),
+		total: bigint("total", { mode: "number" }),
+		uniqueUsers: bigint("unique_users", { mode: "number" }),
+	});
+
+	const usageDaySums = table(
+		"usage_day_sums",
+		{
+			usageDate: date("usage_date").notNull(),
+			usageType: text("usage_type").notNull(),
+			total: bigint("total", { mode: "number" }).notNull(),
+			uniqueUsers: bigint("unique_users", { mode: "number" }).notNull(),
+		},
+		(t) => [primaryKey({ columns: [t.usageDate, t.usageType] })],
+	);
+
+	const usageDayMarks = table(
+		"usage_day_marks",
+		{
+			usageDate: date("usage_date").notNull(),
+			markId: bigint("mark_id", { mode: "bigint" }).notNull(),
+		},
+		(t) => [primaryKey({ columns: [t.usageDate, t.markId] })],
+	);
+
 	return {
 		usageLimitsConfig,
 		usageLimitOverrides,
@@ -286,6 +315,9 @@ export function usageSchema(schema?: string) {
 		usageRates,
 		usageHolds,
 		usageOpenHolds,
+		usageDays,
+		usageDaySums,
+		usageDayMarks,
 	};
 }
 
@@ -308,4 +340,7 @@ export const {
 	usageRates,
 	usageHolds,
 	usageOpenHolds,
+	usageDays,
+	usageDaySums,
+	usageDayMarks,
 } = usageSchema();
