@@ -293,8 +293,9 @@ ul_claim_tests(UlClaim *claims, int count, UlTest *tests)
 			continue;
 		tests[ntests].sum = &claim->sum;
 		tests[ntests].requested = claim->requested;
-		/* "denies" is set for none that is unlimited */
-		tests[ntests].value = ul_subtract_saturated(claim->value, claim->held);
+		/* what is held is used, and only the gate does not know of it */
+		tests[ntests].value = claim->value < 0 ? claim->value :
+			ul_subtract_saturated(ul_add_saturated(claim->value, claim->room), claim->held);
 		tests[ntests].denies = ul_claim_denies(claim);
 		ntests++;
 	}
@@ -446,7 +447,15 @@ bool
 ul_claim_denies(const UlClaim *claim)
 {
 	return ul_enforcement == UL_ENFORCEMENT_ON && claim->value >= 0 &&
-		claim->limit->enforcement == UL_HARD;
+		claim->limit->enforcement == UL_HARD && claim->paid == 0;
+}
+
+int64
+ul_claim_excess(const UlClaim *claim)
+{
+	int64		left = ul_claim_remaining(claim, ul_claim_used(claim));
+
+	return claim->requested > left ? claim->requested - left : 0;
 }
 
 bool
@@ -466,7 +475,7 @@ ul_claim_reason(const UlClaim *claim)
 		return "ok";
 	if (ul_claim_denies(claim))
 		return claim->requested > claim->value ? "amount_exceeds_limit" : "limit_exceeded";
-	return claim->limit->enforcement == UL_SOFT ? "over_limit" : "shadow";
+	return claim->limit->enforcement == UL_SOFT || claim->paid > 0 ? "over_limit" : "shadow";
 }
 
 TimestampTz

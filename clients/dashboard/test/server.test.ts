@@ -383,6 +383,37 @@ describe("limits", () => {
 	});
 });
 
+it("reads by index whatever grows with the users", async () => {
+	const big = await TestDatabase.create("dashboard_big");
+	await big.role("dashboard_big", "admin");
+	// who still reads a whole table then has no index to use
+	await big.rows("ALTER ROLE dashboard_big SET enable_seqscan = off");
+	await big.rows(
+		"SELECT usage_install_defaults(), usage_track('ann', 'prompt'), usage_set_tier('ann', 'pro')",
+	);
+	await big.rows("SELECT usage_maintain()");
+	const there = await Dashboard.start(big.url("dashboard_big"));
+	const scans = () =>
+		big.rows<{ relname: string; seq_scan: number }>(
+			`SELECT relname::text, seq_scan FROM pg_stat_user_tables
+			 WHERE relname ~ '^(usage_(events|denials|config_log|limit_overrides|alert_log|members|holds)|user_|credit_)' AND seq_scan > 0`,
+		);
+	await big.rows("SELECT pg_stat_reset()");
+	const analytics = /^overview\.(funnel|trends|topUsers|errorRates|findings)$/;
+	for (const [procedure, input] of everything)
+		if (!analytics.test(procedure)) expect((await there.call(procedure, input)).status, procedure).toBe(200);
+	const { events } = await there.ask<{ events: { createdAt: string; id: string }[] }>("users.events", {
+		userId: "ann",
+		rows: 1,
+	});
+	await there.ask("users.events", { userId: "ann", rows: 1, cursor: events[0] });
+	await there.ask("me.limits", { as: "ann" });
+	// a session tells what it has read when it ends
+	await there.stop();
+	expect(await scans()).toEqual([]);
+	await big.close();
+});
+
 it("never says where the database is", async () => {
 	for (const each of [dashboard, open]) expect(each.output).not.toContain(password);
 	for (const path of ["/", "/overview", "/me", "/theme.js"]) {

@@ -42,6 +42,15 @@ async function findLimit(query: Query, name: string): Promise<Limit> {
 	return limit;
 }
 
+interface PreviewRow extends Record<string, unknown> {
+	userId: string;
+	wouldDeny: number;
+	firstAt: string | null;
+	source: string;
+	users: number;
+	denials: number;
+}
+
 const changes = {
 	values: z.object({ free: limitValue, pro: limitValue, team: limitValue, enterprise: limitValue }),
 	enforcement,
@@ -148,18 +157,27 @@ export const limitsRouter = router({
 			return { limit: result, warnings };
 		}),
 
-	/** Whom another value would have denied, the most denied first. */
+	/** Whom another value would have denied: how many, and those most often. */
 	preview: adminProcedure
 		.input(z.object({ limitType, value: limitValue, tier: tier.nullable(), days }))
 		.query(({ ctx, input }) =>
-			ctx.database.read((query) =>
-				query<{ userId: string; wouldDeny: number; firstAt: string | null }>(
-					`SELECT p.user_id AS "userId", p.would_deny AS "wouldDeny", p.first_at AS "firstAt"
-           FROM @.usage_preview($1, $2, $3, $4) p
-           ORDER BY p.would_deny DESC, p.user_id LIMIT 100`,
+			ctx.database.read(async (query) => {
+				const rows = await query<PreviewRow>(
+					`SELECT p.user_id AS "userId", p.would_deny AS "wouldDeny", p.first_at AS "firstAt", p.source,
+					   count(*) OVER () AS users, sum(p.would_deny) OVER ()::bigint AS denials
+					 FROM @.usage_preview($1, $2, $3, $4) p
+					 ORDER BY p.would_deny DESC, p.user_id LIMIT 8`,
 					[input.limitType, input.value, input.tier, input.days],
-				),
-			),
+				);
+				const [first] = rows;
+				return {
+					users: first?.users ?? 0,
+					denials: first?.denials ?? 0,
+					// a type without events has only what each day came to
+					byDay: first?.source === "counters",
+					most: rows.map(({ userId, wouldDeny, firstAt }) => ({ userId, wouldDeny, firstAt })),
+				};
+			}),
 		),
 
 	/** Changes of limits and overrides, newest first; subscriptions change too often to be of use here. */

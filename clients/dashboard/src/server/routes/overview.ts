@@ -77,21 +77,24 @@ export const overviewRouter = router({
 			ctx.database.read(async (query, features) => {
 				const state = denialsState(features);
 				if (!features.readable.has("usage_denials")) return { state, readable: false, limits: [], users: [] };
-				const range = `d.usage_date > (@.usage_now() AT TIME ZONE 'UTC')::date - $1::int
-          AND d.usage_date <= (@.usage_now() AT TIME ZONE 'UTC')::date`;
+				// usage_now() is volatile: compared with it, no index would be used
+				const { today } = only(
+					await query<{ today: string }>(`SELECT (@.usage_now() AT TIME ZONE 'UTC')::date AS today`),
+				);
+				const range = "d.usage_date > $1::date - $2::int AND d.usage_date <= $1::date";
 				const limits = await query<{ limitType: string; count: number; users: number; lastAt: string }>(
 					`SELECT d.limit_type AS "limitType", sum(d.count)::bigint AS count, count(DISTINCT d.user_id) AS users,
              max(d.last_at) AS "lastAt"
            FROM @.usage_denials d WHERE ${range}
            GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20`,
-					[input.days],
+					[today, input.days],
 				);
 				const users = await query<{ userId: string; limitType: string; count: number; lastAt: string }>(
 					`SELECT d.user_id AS "userId", d.limit_type AS "limitType", sum(d.count)::bigint AS count,
              max(d.last_at) AS "lastAt"
            FROM @.usage_denials d WHERE ${range}
            GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 10`,
-					[input.days],
+					[today, input.days],
 				);
 				return { state, readable: true, limits, users };
 			}),

@@ -25,7 +25,7 @@ function capabilities(features: Features, readOnly: boolean) {
 		endHolds: changes && may("usage_release"),
 		grantCredits: changes && may("credit_grant"),
 		preview: may("usage_preview"),
-		holds: features.readable.has("usage_holds"),
+		holds: features.readable.has("usage_open_holds"),
 		credits: may("credit_balance"),
 		history: features.readable.has("usage_config_log"),
 		events: features.readable.has("usage_events") ? ("paged" as const) : ("newest" as const),

@@ -109,11 +109,13 @@ export async function userStats(query: Query, userId: string, days: number): Pro
 
 export interface CreditGrant extends Record<string, unknown> {
 	id: string;
+	state: string;
 	amount: number;
 	remaining: number;
 	priority: number;
 	expiresAt: string | null;
 	recursEvery: string | null;
+	description: string | null;
 }
 
 export interface Credits {
@@ -124,50 +126,31 @@ export interface Credits {
 /** Null where this version has no credits, or our role may not see them. */
 export async function credits(query: Query, features: Features, userId: string): Promise<Credits | null> {
 	if (!features.functions.has("credit_balance")) return null;
-	const [row] = await query<{ balance: number }>("SELECT @.credit_balance($1) AS balance", [userId]);
-	const rows = features.functions.has("credit_grants")
-		? await query<{ grant: Record<string, unknown> }>(
-				"SELECT to_jsonb(g) AS grant FROM @.credit_grants($1) g",
-				[userId],
-			)
-		: [];
-	return {
-		balance: row?.balance ?? 0,
-		grants: rows.map(({ grant }) => ({
-			id: String(grant.grant_id ?? grant.id ?? ""),
-			amount: Number(grant.amount ?? 0),
-			remaining: Number(grant.remaining ?? 0),
-			priority: Number(grant.priority ?? 0),
-			expiresAt: (grant.expires_at as string | null | undefined) ?? null,
-			recursEvery: (grant.recurs_every as string | null | undefined) ?? null,
-		})),
-	};
+	const { balance } = only(
+		await query<{ balance: number }>("SELECT @.credit_balance($1) AS balance", [userId]),
+	);
+	const grants = await query<CreditGrant>(
+		`SELECT g.grant_id::text AS id, g.state, g.amount, g.remaining, g.priority, g.expires_at AS "expiresAt",
+		   g.recurs_every AS "recursEvery", g.description
+		 FROM @.credit_grants($1) g WHERE g.state IN ('live', 'pending') LIMIT 200`,
+		[userId],
+	);
+	return { balance, grants };
 }
 
-export interface StatementLine {
-	at: string;
+export interface StatementLine extends Record<string, unknown> {
+	at: string | null;
 	type: string;
 	amount: number | null;
 	balance: number;
 	description: string | null;
 }
 
-/** The ledger between two instants; the names of the columns differ between versions. */
-export async function creditStatement(
-	query: Query,
-	userId: string,
-	from: string,
-	to: string,
-): Promise<StatementLine[]> {
-	const rows = await query<{ line: Record<string, unknown> }>(
-		"SELECT to_jsonb(s) AS line FROM @.credit_statement($1, $2, $3) s LIMIT 1000",
-		[userId, from, to],
+/** The account of the last days, from the opening balance to the closing one. */
+export function creditStatement(query: Query, userId: string, days: number): Promise<StatementLine[]> {
+	return query<StatementLine>(
+		`SELECT s.created_at AS at, coalesce(s.transaction_type, s.line) AS type, s.amount, s.balance, s.description
+		 FROM @.credit_statement($1, @.usage_now() - make_interval(days => $2)) s LIMIT 1000`,
+		[userId, days],
 	);
-	return rows.map(({ line }) => ({
-		at: String(line.created_at ?? line.at ?? ""),
-		type: String(line.transaction_type ?? line.kind ?? line.line ?? ""),
-		amount: line.amount === null || line.amount === undefined ? null : Number(line.amount),
-		balance: Number(line.balance_after ?? line.balance ?? 0),
-		description: (line.description as string | null | undefined) ?? null,
-	}));
 }

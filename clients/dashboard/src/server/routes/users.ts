@@ -33,7 +33,7 @@ export interface Hold extends Record<string, unknown> {
 	usageType: string;
 	amount: number;
 	createdAt: string;
-	expiresAt: string | null;
+	expiresAt: string;
 }
 
 export const usersRouter = router({
@@ -202,26 +202,16 @@ export const usersRouter = router({
 
 	/** Open holds, the oldest first. */
 	holds: adminProcedure.input(ofUser).query(({ ctx, input }) =>
-		ctx.database.read(async (query, features) => {
-			if (!features.readable.has("usage_holds")) return [];
-			const relation = features.readable.has("usage_open_holds") ? "usage_open_holds" : "usage_holds";
-			const rows = await query<{ hold: Record<string, unknown> }>(
-				`SELECT to_jsonb(h) AS hold FROM @.${relation} h WHERE h.user_id = $1 LIMIT 200`,
-				[input.userId],
-			);
-			return rows
-				.map(({ hold }) => hold)
-				.filter((hold) => hold.ended_at === undefined || hold.ended_at === null)
-				.map(
-					(hold): Hold => ({
-						holdId: String(hold.hold_id),
-						usageType: String(hold.usage_type),
-						amount: Number(hold.amount),
-						createdAt: String(hold.created_at ?? hold.held_at ?? ""),
-						expiresAt: (hold.expires_at as string | null | undefined) ?? null,
-					}),
-				);
-		}),
+		ctx.database.read(async (query, features) =>
+			features.readable.has("usage_open_holds")
+				? query<Hold>(
+						`SELECT h.hold_id AS "holdId", coalesce(h.usage_type, 'credits') AS "usageType", h.amount,
+						   h.created_at AS "createdAt", h.expires_at AS "expiresAt"
+						 FROM @.usage_open_holds h WHERE h.user_id = $1 ORDER BY h.created_at, h.hold_id LIMIT 200`,
+						[input.userId],
+					)
+				: [],
+		),
 	),
 
 	releaseHold: changingProcedure
@@ -244,12 +234,10 @@ export const usersRouter = router({
 		),
 
 	statement: adminProcedure
-		.input(z.object({ userId, from: instant, to: instant }))
+		.input(z.object({ userId, days }))
 		.query(({ ctx, input }) =>
 			ctx.database.read(async (query, features) =>
-				features.functions.has("credit_statement")
-					? creditStatement(query, input.userId, input.from, input.to)
-					: [],
+				features.functions.has("credit_statement") ? creditStatement(query, input.userId, input.days) : [],
 			),
 		),
 

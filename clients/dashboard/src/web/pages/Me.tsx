@@ -2,13 +2,13 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { ArrowLeft, Infinity as Unlimited } from "lucide-react";
-import { useEffect, useState } from "react";
-import { api } from "../api";
+import { useEffect, useMemo, useState } from "react";
+import { UsageDisplay, UsageProvider, useUsageLimits } from "usage-limits/react";
+import { api, client, type Outputs } from "../api";
 import { useNow } from "../clock";
-import { Answer, Badge, Card, Empty, Segmented, Skeleton } from "../components/basics";
-import { LimitMeter } from "../components/Meter";
+import { Answer, Badge, Card, Empty, ErrorNote, Segmented, Skeleton } from "../components/basics";
 import { Logo, SignOut, ThemeButton } from "../components/Shell";
-import { count, nameText } from "../format";
+import { count, nameText, spanText } from "../format";
 import { useServer, useSession } from "../session";
 import { tierTone } from "./Users";
 import { historyRanges } from "./user/Activity";
@@ -21,14 +21,18 @@ export function MePage() {
 	const { role } = useSession();
 	const search = route.useSearch();
 	const as = role === "admin" ? search.as : undefined;
-	return <Usage key={as} as={as} />;
+	const source = useMemo(() => ({ getUserLimits: () => client.me.limits.query({ as }) }), [as]);
+	return (
+		<UsageProvider key={as} source={source} refetchInterval={30_000} statsDays={false}>
+			<Usage as={as} />
+		</UsageProvider>
+	);
 }
 
 function Usage({ as }: { as: string | undefined }) {
 	const { can } = useServer();
 	const [days, setDays] = useState<30 | 90>(30);
 	const now = useNow(60_000);
-	const limits = useQuery(api.me.limits.queryOptions({ as }, { refetchInterval: 30_000 }));
 	const history = useQuery(api.me.history.queryOptions({ as, days }));
 	const events = useInfiniteQuery(
 		api.me.events.infiniteQueryOptions(
@@ -39,7 +43,6 @@ function Usage({ as }: { as: string | undefined }) {
 	useEffect(() => {
 		document.title = "Your usage";
 	}, []);
-	const refetch = () => void limits.refetch();
 	return (
 		<div className="me">
 			<header className="me-head">
@@ -64,29 +67,12 @@ function Usage({ as }: { as: string | undefined }) {
 					<div>
 						<h1>Your usage</h1>
 						<div className="page-note row wrap">
-							{limits.data && (
-								<>
-									<span className="breakable">{limits.data.userId}</span>{" "}
-									<Badge tone={tierTone(limits.data.tier)}>{nameText(limits.data.tier)}</Badge>
-								</>
-							)}
+							<WhoIAm />
 						</div>
 					</div>
 				</header>
 				<Card title="Limits">
-					<Answer of={limits}>
-						{(data) =>
-							data.limits.length === 0 ? (
-								<Empty icon={Unlimited} title="Nothing is limited" />
-							) : (
-								<div className="meters">
-									{data.limits.map((limit) => (
-										<LimitMeter key={limit.limitType} limit={limit} onReset={refetch} />
-									))}
-								</div>
-							)
-						}
-					</Answer>
+					<Limits />
 				</Card>
 				{can.credits && <MyCredits as={as} />}
 				<Card
@@ -112,6 +98,51 @@ function Usage({ as }: { as: string | undefined }) {
 				</Card>
 			</main>
 		</div>
+	);
+}
+
+type Limits = Outputs["me"]["limits"];
+
+/** Whose page it is, and the tier that counts. */
+function WhoIAm() {
+	const limits = useUsageLimits().limits as Partial<Limits>;
+	if (limits.userId === undefined || limits.tier === undefined) return null;
+	return (
+		<>
+			<span className="breakable">{limits.userId}</span>
+			<Badge tone={tierTone(limits.tier)}>{nameText(limits.tier)}</Badge>
+		</>
+	);
+}
+
+const classNames = {
+	root: "usage",
+	title: "sr-only",
+	list: "meters",
+	item: "meter",
+	heading: "meter-head",
+	label: "meter-title",
+	value: "meter-value",
+	track: "meter-track",
+	bar: "meter-bar",
+	note: "meter-foot",
+};
+
+function Limits() {
+	const { limits, refetch } = useUsageLimits();
+	const { titles = {}, limits: all = {} } = limits as Partial<Limits>;
+	const names = Object.keys(all).sort();
+	if (limits.limits && names.length === 0) return <Empty icon={Unlimited} title="Nothing is limited" />;
+	return (
+		<UsageDisplay
+			title="Limits"
+			names={names}
+			labels={Object.fromEntries(names.map((name) => [name, titles[name] ?? nameText(name)]))}
+			classNames={classNames}
+			texts={{ duration: spanText, number: count }}
+			fallback={<Skeleton lines={6} />}
+			renderError={(error) => <ErrorNote error={error} retry={() => void refetch()} />}
+		/>
 	);
 }
 

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { api } from "../../api";
-import { Ago, Answer, Segmented } from "../../components/basics";
+import { Ago, Answer, Segmented, Skeleton } from "../../components/basics";
 import { count, limitText, nameText, plural } from "../../format";
 import { useServer } from "../../session";
 import { type Limit, type Tier, tiers } from "../Limits";
@@ -17,7 +17,7 @@ const ranges = [
 export function Preview({ limit, fields }: { limit: Limit; fields: TierFields }) {
 	const { can } = useServer();
 	const [days, setDays] = useState<7 | 30>(7);
-	const lowered = tiers.filter((tier) => {
+	const changed = tiers.filter((tier) => {
 		const read = fieldValue(fields[tier]);
 		return "value" in read && read.value !== limit.values[tier];
 	});
@@ -29,15 +29,25 @@ export function Preview({ limit, fields }: { limit: Limit; fields: TierFields })
 			</header>
 			{!can.preview ? (
 				<p className="soft">This version of the extension cannot tell: it has no usage_preview.</p>
-			) : lowered.length === 0 ? (
+			) : changed.length === 0 ? (
 				<p className="soft">Change a value to see whom it would have stopped.</p>
 			) : (
-				lowered.map((tier) => (
+				changed.map((tier) => (
 					<TierPreview key={tier} limit={limit} tier={tier} fields={fields} days={days} />
 				))
 			)}
 		</section>
 	);
+}
+
+/** What a value is once it has not changed for a moment. */
+function useSettled<T>(value: T): T {
+	const [settled, setSettled] = useState(value);
+	useEffect(() => {
+		const timer = setTimeout(() => setSettled(value), 300);
+		return () => clearTimeout(timer);
+	}, [value]);
+	return settled;
 }
 
 function TierPreview({
@@ -52,7 +62,7 @@ function TierPreview({
 	days: number;
 }) {
 	const read = fieldValue(fields[tier]);
-	const value = "value" in read ? read.value : -1;
+	const value = useSettled("value" in read ? read.value : -1);
 	const preview = useQuery(
 		api.limits.preview.queryOptions({ limitType: limit.limitType, value, tier, days }),
 	);
@@ -61,22 +71,18 @@ function TierPreview({
 			<h4>
 				{nameText(tier)} with {limitText(value).toLowerCase()}
 			</h4>
-			<Answer of={preview}>
-				{(denied) =>
-					denied.length === 0 ? (
+			<Answer of={preview} loading={<Skeleton lines={2} />}>
+				{({ users, denials, byDay, most }) =>
+					users === 0 ? (
 						<p className="soft">Nobody in the last {days} days.</p>
 					) : (
 						<>
-							<p>
-								{denied.length === 100 ? "100 users or more" : plural(denied.length, "user")},{" "}
-								{plural(
-									denied.reduce((sum, { wouldDeny }) => sum + wouldDeny, 0),
-									"denial",
-								)}{" "}
-								in the last {days} days:
+							<p data-preview={tier}>
+								{plural(users, "user")}, {plural(denials, "denial")} in the last {days} days
+								{byDay && ", by each day’s sum, since this type keeps no events"}
 							</p>
 							<ul className="plain-list">
-								{denied.slice(0, 8).map((user) => (
+								{most.map((user) => (
 									<li key={user.userId}>
 										<Link
 											to="/users/$userId"
@@ -87,7 +93,7 @@ function TierPreview({
 											{user.userId}
 										</Link>
 										<span className="soft">
-											{count(user.wouldDeny)}
+											{plural(user.wouldDeny, "time")}
 											{user.firstAt && (
 												<>
 													, first <Ago at={user.firstAt} />
@@ -97,7 +103,7 @@ function TierPreview({
 									</li>
 								))}
 							</ul>
-							{denied.length > 8 && <p className="soft">and {count(denied.length - 8)} more</p>}
+							{users > most.length && <p className="soft">and {count(users - most.length)} more</p>}
 						</>
 					)
 				}

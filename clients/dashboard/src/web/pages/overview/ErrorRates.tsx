@@ -34,7 +34,7 @@ const columns: Columns<Rate> = [
 		id: "failed",
 		header: "Failed",
 		accessorKey: "failed",
-		meta: { number: true },
+		meta: { number: true, wideOnly: true },
 		cell: ({ row }) => count(row.original.failed),
 	},
 	{

@@ -2,7 +2,6 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Coins, Plus, ReceiptText } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { api, type Outputs } from "../../api";
-import { useNow } from "../../clock";
 import { Answer, Button, Card, Empty, ErrorNote, Field, Segmented, Time } from "../../components/basics";
 import { Dialog } from "../../components/Dialog";
 import { type Columns, Table } from "../../components/Table";
@@ -69,6 +68,12 @@ const grantColumns: Columns<Credits["grants"][number]> = [
 		cell: ({ row }) => row.original.priority,
 	},
 	{
+		id: "description",
+		header: "Description",
+		meta: { grow: true, wideOnly: true },
+		cell: ({ row }) => row.original.description ?? "",
+	},
+	{
 		id: "recurs",
 		header: "Recurs",
 		meta: { wideOnly: true },
@@ -78,7 +83,6 @@ const grantColumns: Columns<Credits["grants"][number]> = [
 	{
 		id: "expires",
 		header: "Expires",
-		meta: { grow: true },
 		cell: ({ row }) =>
 			row.original.expiresAt ? <Time at={row.original.expiresAt} /> : <span className="faint">never</span>,
 	},
@@ -127,15 +131,7 @@ const lineColumns: Columns<Line> = [
 
 function Statement({ userId }: { userId: string }) {
 	const [days, setDays] = useState<30 | 90 | 365>(30);
-	// to the end of this minute, so that the question stays the same for as long
-	const minute = Math.ceil(useNow(60_000) / 60_000) * 60_000;
-	const statement = useQuery(
-		api.users.statement.queryOptions({
-			userId,
-			from: new Date(minute - days * 86_400_000).toISOString(),
-			to: new Date(minute).toISOString(),
-		}),
-	);
+	const statement = useQuery(api.users.statement.queryOptions({ userId, days }, { refetchInterval: 30_000 }));
 	return (
 		<Card
 			title="Statement"

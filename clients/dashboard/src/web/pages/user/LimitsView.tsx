@@ -228,7 +228,7 @@ function Holds({ userId }: { userId: string }) {
 			id: "until",
 			header: "Expires",
 			meta: { number: true },
-			cell: ({ row }) => (row.original.expiresAt ? <Ago at={row.original.expiresAt} /> : "with its session"),
+			cell: ({ row }) => <Ago at={row.original.expiresAt} />,
 		},
 		{
 			id: "release",
