@@ -6,11 +6,12 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 
 # The install script is these parts, in this order.
 SQL_PARTS = $(addprefix sql/parts/, header.sql clock.sql config.sql usage.sql rates.sql \
-	triggers.sql functions.sql credits.sql attach.sql day_sums.sql analytics.sql preview.sql http.sql doctor.sql privileges.sql)
+	triggers.sql functions.sql credits.sql holds.sql attach.sql day_sums.sql analytics.sql preview.sql http.sql doctor.sql privileges.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
 REGRESS = setup limits_config tiers overrides track check consume enforce \
+	holds holds_concurrency \
 	measures windows anniversary sliding rate change preview http corrections bigint errors transactions idempotency \
 	status privileges search_path maintain comments \
 	attach attach_expressions attach_partitions alerts \
@@ -24,12 +25,14 @@ REGRESS_OPTS = --inputdir=test --temp-instance=./tmp_check --temp-config=$(TEMP_
 ISOLATION = race_last_unit race_two_limits race_rollback race_savepoint \
 	race_config_change race_repeatable_read race_serializable race_prepared \
 	race_opposite_order race_idempotency race_track_never_waits race_corrections \
-	race_maintain race_check_never_waits race_attach race_alerts race_rate race_day_sums race_credits race_credits_isolation
+	race_maintain race_check_never_waits race_attach race_alerts race_rate race_day_sums \
+	race_credits race_credits_isolation race_holds race_hold_ends race_holds_serializable
 # With the library preloaded, where a prepared transaction makes nobody wait.
 ISOLATION_SHARED = race_last_unit race_two_limits race_rollback race_savepoint \
 	race_config_change race_repeatable_read race_serializable race_shared_prepared \
 	race_opposite_order race_idempotency race_track_never_waits race_corrections \
-	race_maintain race_check_never_waits race_attach race_alerts race_rate race_day_sums race_credits race_credits_isolation
+	race_maintain race_check_never_waits race_attach race_alerts race_rate race_day_sums \
+	race_credits race_credits_isolation race_holds race_hold_ends race_holds_serializable
 ISOLATION_OPTS = --inputdir=test --outputdir=. --temp-instance=./tmp_check_iso --temp-config=$(TEMP_CONFIG)
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl

@@ -14,6 +14,7 @@
 #include "claims.h"
 #include "gate.h"
 #include "guc.h"
+#include "pending.h"
 #include "rate.h"
 #include "scan.h"
 #include "xact.h"
@@ -40,6 +41,8 @@ ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, Timestam
 	memset(claim, 0, sizeof(*claim));
 	claim->user = user;
 	claim->limit = limit;
+	claim->now = now;
+	claim->consumes_until = DT_NOEND;
 	claim->value = ul_limit_value(limit, user, now, &claim->source);
 	window = ul_limit_window(limit, user, now);
 	claim->sum.measure = limit->measure;
@@ -60,11 +63,206 @@ ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, Timestam
 	}
 }
 
-/* Whether usage leaves bit by bit, and not when a window ends. */
+static bool
+is_sliding(const UlClaim *claim)
+{
+	return claim->limit->period.alignment == UL_ALIGN_SLIDING;
+}
+
+/* When what is counted in a sliding window's bucket leaves it. */
+static TimestampTz
+leaves(const UlClaim *claim, TimestampTz bucket_start)
+{
+	return ul_sliding_leaves(&claim->limit->period, bucket_start);
+}
+
+/*
+ * A sliding limit has many windows that a bucket counts in: what they all have
+ * is read, and sum_fullest_window finds the one that counts.
+ */
+bool
+ul_init_claim_of_hold(UlClaim *claim, const UlLimit *limit, const UlUser *user,
+					  const char *hold_id, TimestampTz bucket_start, TimestampTz now)
+{
+	UlWindow	window = ul_limit_window(limit, user, bucket_start);
+
+	ul_init_claim(claim, limit, user, now);
+	claim->settles = hold_id;
+	claim->settles_in = bucket_start;
+	claim->sum.start = Max(window.start, ul_last_reset(user, limit->usage_type, DT_NOEND));
+	claim->sum.end = is_sliding(claim) ? leaves(claim, bucket_start) : window.end;
+	return bucket_start >= claim->sum.start;
+}
+
+/*
+ * Of all sliding windows that a hold's bucket counts in, the usage of the one
+ * that has most of it.
+ */
+static void
+sum_fullest_window(UlClaim *claim)
+{
+	UlSum	   *sum = &claim->sum;
+
+	sum->used = 0;
+	for (int first = 0; first < sum->nparts; first++)
+	{
+		TimestampTz end = leaves(claim, sum->parts[first].start);
+		int64		total = 0;
+
+		if (sum->parts[first].start > claim->settles_in)
+			break;
+		for (int i = first; i < sum->nparts && sum->parts[i].start < end; i++)
+		{
+			total = ul_add_saturated(total, sum->parts[i].used);
+			if (i == sum->nparts - 1 || sum->parts[i + 1].start > claim->settles_in)
+				sum->used = Max(sum->used, total);
+		}
+	}
+}
+
+/* Adds what a hold takes; from a sliding window it leaves with its bucket at the latest. */
+static void
+add_held(UlClaim *claim, TimestampTz bucket_start, TimestampTz until, int64 amount)
+{
+	if (amount == 0)
+		return;
+	if (is_sliding(claim))
+		until = Min(until, leaves(claim, bucket_start));
+	if (claim->holds == NULL)
+		claim->holds = palloc(sizeof(UlHeld) * 4);
+	else if (claim->nheld >= 4 && (claim->nheld & (claim->nheld - 1)) == 0)
+		claim->holds = repalloc(claim->holds, sizeof(UlHeld) * claim->nheld * 2);
+	claim->holds[claim->nheld].until = until;
+	claim->holds[claim->nheld].amount = amount;
+	claim->nheld++;
+	claim->held = ul_add_saturated(claim->held, amount);
+}
+
+typedef struct HeldState
+{
+	UlClaim    *claims;
+	int			count;
+	const char *without;		/* a hold that does not count, or NULL */
+} HeldState;
+
+/* A concurrency limit counts holds, a sum what they hold, and a rate neither. */
+static void
+add_hold(const UlHold *hold, void *arg)
+{
+	HeldState  *state = arg;
+
+	if (state->without != NULL && strcmp(state->without, hold->hold_id) == 0)
+		return;
+	for (int i = 0; i < state->count; i++)
+	{
+		UlClaim    *claim = &state->claims[i];
+		UlSum	   *sum = &claim->sum;
+		TimestampTz until = hold->expires_at;
+
+		if (!ul_sum_counts(sum, hold->event_subtype))
+			continue;
+		/* what asks for more makes no room by expiring */
+		if (claim->settles != NULL && strcmp(claim->settles, hold->hold_id) == 0)
+			until = DT_NOEND;
+		if (claim->limit->kind == UL_KIND_CONCURRENCY)
+			add_held(claim, hold->bucket_start, until, 1);
+		else if (!ul_limit_sums(claim->limit) ||
+				 hold->bucket_start < sum->start || hold->bucket_start >= sum->end)
+			continue;
+		else if (claim->settles != NULL && is_sliding(claim))
+		{
+			ul_sum_make_room(sum, 1);
+			(void) ul_sum_add(sum, hold->bucket_start, hold->measures[sum->measure]);
+		}
+		else
+			add_held(claim, hold->bucket_start, until, hold->measures[sum->measure]);
+	}
+}
+
+void
+ul_read_held(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+			 const char *without)
+{
+	HeldState	state = {.claims = claims,.count = count,.without = without};
+
+	if (count > 0)
+		ul_read_open_holds(user_id, usage_type, claims[0].now, add_hold, &state);
+}
+
+int64
+ul_claim_used(const UlClaim *claim)
+{
+	return ul_add_saturated(claim->sum.used, claim->held);
+}
+
+/* What will be left of the usage at a later instant when nobody does anything. */
+static int64
+used_after(const UlClaim *claim, TimestampTz at)
+{
+	UlSum		sum = claim->sum;
+	int64		used;
+
+	while (is_sliding(claim) && sum.nparts > 0 && leaves(claim, sum.parts[0].start) <= at)
+	{
+		sum.parts++;
+		sum.nparts--;
+	}
+	ul_sum_parts(&sum);
+	used = sum.used;
+	for (int i = 0; i < claim->nheld; i++)
+		if (claim->holds[i].until > at)
+			used = ul_add_saturated(used, claim->holds[i].amount);
+	return used;
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+	TimestampTz left = *(const TimestampTz *) a;
+	TimestampTz right = *(const TimestampTz *) b;
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/* The same as falls_to, where something is held. */
+static TimestampTz
+held_falls_to(const UlClaim *claim, int64 usage)
+{
+	int			nparts = is_sliding(claim) ? claim->sum.nparts : 0;
+	TimestampTz *times = palloc(sizeof(TimestampTz) * (nparts + claim->nheld));
+	int			low = 0;
+	int			high = nparts + claim->nheld - 1;
+
+	for (int i = 0; i < nparts; i++)
+		times[i] = leaves(claim, claim->sum.parts[i].start);
+	for (int i = 0; i < claim->nheld; i++)
+		times[nparts + i] = claim->holds[i].until;
+	qsort(times, nparts + claim->nheld, sizeof(TimestampTz), compare_times);
+
+	/* usage only becomes less: the first instant at which it is little enough */
+	if (used_after(claim, times[high]) > usage)
+		return DT_NOEND;
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (used_after(claim, times[middle]) <= usage)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return times[low];
+}
+
+/*
+ * Whether usage leaves bit by bit, and not when a window ends: a rate's, the
+ * parts of a sliding window, and, where there is no window, holds that expire.
+ */
 static bool
 leaves_gradually(const UlLimit *limit)
 {
-	return limit->period.alignment == UL_ALIGN_SLIDING || limit->kind == UL_KIND_RATE;
+	return limit->period.alignment == UL_ALIGN_SLIDING ||
+		limit->period.alignment == UL_ALIGN_NONE || limit->kind == UL_KIND_RATE;
 }
 
 /* When no more than some usage will be left of what leaves gradually, or DT_NOEND. */
@@ -76,10 +274,10 @@ falls_to(const UlClaim *claim, int64 usage)
 	if (claim->limit->kind == UL_KIND_RATE)
 		return claim->sum.used > usage ?
 			ul_gcra_falls_to(&claim->rate_state, usage) : DT_NOEND;
-	part = ul_sum_part_above(&claim->sum, usage);
-	if (part < 0)
-		return DT_NOEND;
-	return ul_sliding_leaves(&claim->limit->period, claim->sum.parts[part].start);
+	if (claim->nheld > 0)
+		return held_falls_to(claim, usage);
+	part = is_sliding(claim) ? ul_sum_part_above(&claim->sum, usage) : -1;
+	return part < 0 ? DT_NOEND : leaves(claim, claim->sum.parts[part].start);
 }
 
 int
@@ -95,8 +293,9 @@ ul_claim_tests(UlClaim *claims, int count, UlTest *tests)
 			continue;
 		tests[ntests].sum = &claim->sum;
 		tests[ntests].requested = claim->requested;
+		/* what is held is used, and only the gate does not know of it */
 		tests[ntests].value = claim->value < 0 ? claim->value :
-			ul_add_saturated(claim->value, claim->room);
+			ul_subtract_saturated(ul_add_saturated(claim->value, claim->room), claim->held);
 		tests[ntests].denies = ul_claim_denies(claim);
 		ntests++;
 	}
@@ -122,15 +321,26 @@ ul_read_rates(UlClaim *claims, int count)
 }
 
 void
-ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
-			   TimestampTz now)
+ul_read_claims_without(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+					   TimestampTz now, const char *hold_id)
 {
 	UlTest	   *tests = palloc(sizeof(UlTest) * Max(count, 1));
 	int			ntests = ul_claim_tests(claims, count, tests);
 
 	ul_xact_read(user_id, usage_type, UL_ASK_READ, tests, ntests, now);
 	pfree(tests);
+	ul_read_held(claims, count, user_id, usage_type, hold_id);
+	for (int i = 0; i < count; i++)
+		if (claims[i].settles != NULL && is_sliding(&claims[i]))
+			sum_fullest_window(&claims[i]);
 	ul_read_rates(claims, count);
+}
+
+void
+ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+			   TimestampTz now)
+{
+	ul_read_claims_without(claims, count, user_id, usage_type, now, NULL);
 }
 
 int64
@@ -142,6 +352,36 @@ ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from, Ul
 
 	ul_xact_read(user_id, usage_type, ask, &test, 1, now);
 	return sum.used;
+}
+
+typedef struct HoldsState
+{
+	TimestampTz from;
+	const char *without;
+	int64		amount;
+	TimestampTz newest;
+} HoldsState;
+
+static void
+add_hold_since(const UlHold *hold, void *arg)
+{
+	HoldsState *state = arg;
+
+	if (hold->bucket_start < state->from ||
+		(state->without != NULL && strcmp(state->without, hold->hold_id) == 0))
+		return;
+	state->amount = ul_add_saturated(state->amount, hold->measures[UL_MEASURE_AMOUNT]);
+	state->newest = Max(state->newest, hold->bucket_start);
+}
+
+int64
+ul_held_since(const char *user_id, const char *usage_type, TimestampTz from, TimestampTz now,
+			  const char *without)
+{
+	HoldsState	state = {.from = from,.without = without};
+
+	ul_read_open_holds(user_id, usage_type, now, add_hold_since, &state);
+	return state.amount;
 }
 
 typedef struct NewestState
@@ -161,6 +401,7 @@ TimestampTz
 ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from)
 {
 	NewestState state = {.newest = DT_NOBEGIN};
+	HoldsState	holds = {.from = from,.newest = DT_NOBEGIN};
 	UlKey	   *key = ul_xact_key(user_id, usage_type);
 	Snapshot	snapshot = ul_latest_snapshot(false);
 
@@ -176,7 +417,8 @@ ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from)
 		if (reserved >= from)
 			state.newest = Max(state.newest, reserved);
 	}
-	return state.newest;
+	ul_read_open_holds(user_id, usage_type, from, add_hold_since, &holds);
+	return Max(state.newest, holds.newest);
 }
 
 void
@@ -184,11 +426,19 @@ ul_judge_claim(UlClaim *claim)
 {
 	claim->fits_at = DT_NOEND;
 	claim->exceeded = claim->value >= 0 &&
-		claim->requested > ul_subtract_saturated(claim->value, claim->sum.used);
+		(claim->settles == NULL || claim->requested > claim->has) &&
+		claim->requested - claim->has > ul_subtract_saturated(claim->value, ul_claim_used(claim));
 	if (!claim->exceeded || claim->requested > claim->value)
 		return;
+
+	/*
+	 * what settles a hold is booked in its own window, which is no emptier
+	 * later
+	 */
+	if (claim->settles != NULL && claim->limit->period.alignment != UL_ALIGN_NONE)
+		return;
 	if (leaves_gradually(claim->limit))
-		claim->fits_at = falls_to(claim, claim->value - claim->requested);
+		claim->fits_at = falls_to(claim, claim->value - claim->requested + claim->has);
 	else
 		claim->fits_at = claim->sum.end;
 }
@@ -203,7 +453,7 @@ ul_claim_denies(const UlClaim *claim)
 int64
 ul_claim_excess(const UlClaim *claim)
 {
-	int64		left = ul_claim_remaining(claim, claim->sum.used);
+	int64		left = ul_claim_remaining(claim, ul_claim_used(claim));
 
 	return claim->requested > left ? claim->requested - left : 0;
 }
@@ -211,7 +461,7 @@ ul_claim_excess(const UlClaim *claim)
 bool
 ul_claim_admits(const UlClaim *claim)
 {
-	return claim->sum.used < claim->value || !ul_claim_denies(claim);
+	return ul_claim_used(claim) < claim->value || !ul_claim_denies(claim);
 }
 
 const char *
@@ -291,7 +541,7 @@ exceeds_more(const UlClaim *a, const UlClaim *b)
 {
 	if (a->fits_at != b->fits_at)
 		return a->fits_at > b->fits_at;
-	return is_tighter(a, a->sum.used, b, b->sum.used);
+	return is_tighter(a, ul_claim_used(a), b, ul_claim_used(b));
 }
 
 /* The claim named by an answer: see the type usage_decision. */
@@ -312,8 +562,8 @@ binding_claim(UlClaim *claims, int count, bool exceeded, bool denying)
 			continue;
 		}
 		if (binding == NULL ||
-			is_tighter(claim, ul_add_saturated(claim->sum.used, claim->requested),
-					   binding, ul_add_saturated(binding->sum.used, binding->requested)))
+			is_tighter(claim, ul_add_saturated(ul_claim_used(claim), claim->requested),
+					   binding, ul_add_saturated(ul_claim_used(binding), binding->requested)))
 			binding = claim;
 	}
 	return binding;
@@ -335,12 +585,17 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 	{
 		TimestampTz at = ul_limit_bucket_floor(limit, claim->user, now);
 
-		ul_sum_make_room(&claim->sum, 1);
-		(void) ul_sum_add(&claim->sum, Max(at, claim->sum.start), claim->consumes);
-		ul_sum_parts(&claim->sum);
+		if (claim->consumes_until != DT_NOEND)
+			add_held(claim, at, claim->consumes_until, claim->consumes);
+		else
+		{
+			ul_sum_make_room(&claim->sum, 1);
+			(void) ul_sum_add(&claim->sum, Max(at, claim->sum.start), claim->consumes);
+			ul_sum_parts(&claim->sum);
+		}
 	}
-	decision->current = claim->sum.used;
-	decision->remaining = ul_claim_remaining(claim, claim->sum.used);
+	decision->current = ul_claim_used(claim);
+	decision->remaining = ul_claim_remaining(claim, decision->current);
 	decision->reset_at = ul_claim_resets_at(claim);
 }
 

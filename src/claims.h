@@ -15,6 +15,13 @@
 #include "sums.h"
 #include "xact.h"
 
+/* What a hold takes of a limit, and until when unless it is settled before */
+typedef struct UlHeld
+{
+	TimestampTz until;
+	int64		amount;
+} UlHeld;
+
 /* One limit, for one user, at one instant */
 typedef struct UlClaim
 {
@@ -24,8 +31,19 @@ typedef struct UlClaim
 	UlSource	source;
 	int64		requested;		/* in the limit's measure */
 	int64		consumes;		/* of that, what is recorded when admitted */
+	TimestampTz consumes_until; /* DT_NOEND: for good */
 	UlSum		sum;			/* of usage, committed and pending; its window
 								 * does not start before the last reset */
+	int64		held;			/* what open holds have taken */
+	int			nheld;
+	UlHeld	   *holds;
+
+	/* where a hold asks that is to be settled, else NULL: */
+	const char *settles;
+	int64		has;			/* of what is requested, what it has taken */
+	TimestampTz settles_in;		/* its bucket */
+
+	TimestampTz now;
 	TimestampTz at;				/* now, and not before the last reset */
 	UlRate		rate;			/* of a rate that is above 0 */
 	UlRateState rate_state;		/* of a rate; with rate_used, after the
@@ -49,27 +67,50 @@ extern bool ul_limit_counts(const UlLimit *limit, const char *event_subtype);
 /* Fills the claim for a limit: value and window, nothing used or requested. */
 extern void ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, TimestampTz now);
 
-/* The tests of the claims that are of sums; their number. */
+/*
+ * The same for a hold that is to be settled, with the window in which it was
+ * taken.  False if the limit does not count it any more, after a reset.
+ */
+extern bool ul_init_claim_of_hold(UlClaim *claim, const UlLimit *limit, const UlUser *user,
+								  const char *hold_id, TimestampTz bucket_start, TimestampTz now);
+
+/* The tests of the claims that are of sums, beside what is held; their number. */
 extern int	ul_claim_tests(UlClaim *claims, int count, UlTest *tests);
 
 /*
  * Sums what the claims' limits count: committed, reserved by others, and this
- * transaction's own.  All claims are of one user and usage type.
+ * transaction's own, and open holds.  All claims are of one user and usage type.
  */
 extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
 						   TimestampTz now);
+
+/* The same as if one hold (NULL: none) had not been taken. */
+extern void ul_read_claims_without(UlClaim *claims, int count, const char *user_id,
+								   const char *usage_type, TimestampTz now, const char *hold_id);
+
+/* Reads open holds, which ul_read_claims does too, other than one (NULL: none). */
+extern void ul_read_held(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+						 const char *without);
+
+/* What has been used of a claim's limit, with what is held. */
+extern int64 ul_claim_used(const UlClaim *claim);
 
 /* Reads the claims that are of rates, which ul_read_claims does too. */
 extern void ul_read_rates(UlClaim *claims, int count);
 
 /*
  * What a user has used of a type, all subtypes, in buckets from an instant on;
- * of others' reservations it counts those that "ask" says.
+ * of others' reservations it counts those that "ask" says.  Open holds are not
+ * in it.
  */
 extern int64 ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from,
 							UlAsk ask, TimestampTz now);
 
-/* The start of the key's newest bucket at or after an instant, or DT_NOBEGIN. */
+/* What open holds take of it, other than one (NULL: none). */
+extern int64 ul_held_since(const char *user_id, const char *usage_type, TimestampTz from,
+						   TimestampTz now, const char *without);
+
+/* The start of the key's newest bucket at or after an instant, or DT_NOBEGIN; open holds count. */
 extern TimestampTz ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from);
 
 /* What a judged claim says by itself: a reason of usage_decision. */

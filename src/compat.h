@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
+#include "utils/backend_status.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
 
@@ -100,6 +101,19 @@ ul_has_schema_usage(Oid namespace, Oid role)
 	return object_aclcheck(NamespaceRelationId, namespace, role, ACL_USAGE) == ACLCHECK_OK;
 #else
 	return pg_namespace_aclcheck(namespace, role, ACL_USAGE) == ACLCHECK_OK;
+#endif
+}
+
+/* The status entry of a process, or NULL while it starts or ends. */
+static inline PgBackendStatus *
+ul_status_entry(PGPROC *proc)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyBEEntry - MyProcNumber + GetNumberFromPGProc(proc);
+#else
+	int			id = proc->backendId;
+
+	return id == InvalidBackendId ? NULL : MyBEEntry - MyBackendId + id;
 #endif
 }
 

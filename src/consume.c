@@ -14,6 +14,7 @@
 #include "consume.h"
 #include "gate.h"
 #include "guc.h"
+#include "pending.h"
 #include "store.h"
 #include "xact.h"
 
@@ -89,9 +90,9 @@ ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz n
 {
 	TimestampTz at = request->occurred_at == NULL ? now : *request->occurred_at;
 	UlUse		use = {
-		.bucket_start = ul_bucket_start(ul_find_type(request->usage_type),
-										ul_find_user(request->user_id), request->usage_type,
-										at, request->occurred_at != NULL),
+		.bucket_start = request->bucket_start != NULL ? *request->bucket_start :
+		ul_bucket_start(ul_find_type(request->usage_type), ul_find_user(request->user_id),
+						request->usage_type, at, request->occurred_at != NULL),
 		.event_subtype = request->event_subtype,
 		.at = at,
 	};
@@ -99,7 +100,7 @@ ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz n
 	if (strcmp(request->status, "success") == 0)
 	{
 		ul_request_measures(request, use.amounts.measure);
-		use.amounts.events = strcmp(operation, "use") == 0 ? 1 : 0;
+		use.amounts.events = strcmp(operation, "use") == 0 || strcmp(operation, "settle") == 0 ? 1 : 0;
 	}
 	else if (strcmp(request->status, "failed") == 0)
 		use.amounts.failed_events = 1;
@@ -250,18 +251,24 @@ sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
 	const UlLimit *limit = claim->limit;
 	bool		applies = false;
 
+	if (requests[0].ttl != 0)
+		claim->consumes_until = claim->now + requests[0].ttl;
 	for (int i = 0; i < count; i++)
 	{
 		int64		measures[UL_NMEASURES];
+		int64		asked;
 
 		if (strcmp(requests[i].usage_type, limit->usage_type) != 0 ||
 			!ul_limit_counts(limit, requests[i].event_subtype))
 			continue;
 		applies = true;
 		ul_request_measures(&requests[i], measures);
-		claim->requested += measures[limit->measure];
+		/* of whatever amount, a hold is one of those that are open at once */
+		asked = limit->kind == UL_KIND_CONCURRENCY ?
+			(requests[i].amount != 0 ? 1 : 0) : measures[limit->measure];
+		claim->requested += asked;
 		if (requests[i].amount != 0 && !dry_run)
-			claim->consumes += measures[limit->measure];
+			claim->consumes += asked;
 	}
 	return applies;
 }
@@ -323,7 +330,7 @@ claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int co
 	for (int i = 0; i < ngroups; i++)
 	{
 		UlGroup    *group = &groups[i];
-		const UlType *type = dry_run ?
+		const UlType *type = dry_run || requests[0].ttl != 0 ?
 		ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
 		UlClaim    *claims;
 		int			nlimits = ul_claims_of_type(type, user, now, &claims);
@@ -399,9 +406,17 @@ reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int co
 			  TimestampTz now)
 {
 	UlTest	   *tests = palloc(sizeof(UlTest) * group->nclaims);
-	int			ntests = ul_claim_tests(claims, group->nclaims, tests);
+	bool		holds = ul_holds_exist();
+	int			ntests;
 	UlOutcome	outcome;
 
+	if (holds)
+	{
+		/* what they hold must not change before the gate answers */
+		ul_shared_watch(&group->key->pin);
+		ul_read_held(claims, group->nclaims, requests[0].user_id, group->usage_type, NULL);
+	}
+	ntests = ul_claim_tests(claims, group->nclaims, tests);
 	ul_read_rates(claims, group->nclaims);
 	make_uses(group, requests, count, now);
 	if (group->relaxed)
@@ -411,6 +426,8 @@ reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int co
 							  group->uses, group->nuses, now);
 	group->booked = outcome == UL_ADMITTED;
 	pfree(tests);
+	if (!holds && group->booked && ul_holds_exist())
+		return UL_AGAIN;
 	return outcome;
 }
 
@@ -460,17 +477,35 @@ reserve_groups(UlGroup *groups, int ngroups, UlClaim *claims, const UlRequest *r
 }
 
 void
-ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
-				   TimestampTz now, UlDecision *decision)
+ul_decide_not_tracked(const UlRequest *request, UlDecision *decision)
 {
-	TimestampTz reset = ul_last_reset(ul_find_user(user_id), usage_type, DT_NOEND);
+	UlDecision	answer = {
+		.allowed = true,
+		.reason = "not_enforced",
+		.usage_type = request->usage_type,
+		.requested = request->amount,
+		.limit = -1,
+		.reset_at = DT_NOEND,
+		.retry_after = -1,
+	};
+
+	*decision = answer;
+}
+
+void
+ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
+				   const char *without, TimestampTz now, UlDecision *decision)
+{
+	TimestampTz from = Max(ul_utc_day(now),
+						   ul_last_reset(ul_find_user(user_id), usage_type, DT_NOEND));
 
 	decision->allowed = true;
 	decision->reason = ul_enforcement == UL_ENFORCEMENT_OFF ? "not_enforced" : "no_limit";
 	decision->usage_type = usage_type;
 	decision->requested = requested;
-	decision->current = ul_usage_since(user_id, usage_type, Max(ul_utc_day(now), reset),
-									   UL_ASK_READ, now);
+	decision->current =
+		ul_add_saturated(ul_usage_since(user_id, usage_type, from, UL_ASK_READ, now),
+						 ul_held_since(user_id, usage_type, from, now, without));
 	decision->limit = -1;
 	decision->reset_at = DT_NOEND;
 	decision->retry_after = -1;
@@ -487,7 +522,8 @@ decide_unlimited(const UlRequest *requests, const UlGroup *groups, int ngroups, 
 
 		if (strcmp(groups[i].usage_type, requests[0].usage_type) != 0)
 			continue;
-		ul_decide_no_limit(requests[0].user_id, requests[0].usage_type, requested, now, decision);
+		ul_decide_no_limit(requests[0].user_id, requests[0].usage_type, requested, NULL,
+						   now, decision);
 		if (!dry_run)
 			decision->current += requested;
 	}
@@ -623,7 +659,8 @@ judge_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 		UlClaim    *claims = NULL;
 		bool		asked;
 
-		if (!dry_run && ul_shared_gate() && round < MAX_ROUNDS)
+		/* a hold is a row, which whoever has the key's lock sees */
+		if (!dry_run && requests[0].ttl == 0 && ul_shared_gate() && round < MAX_ROUNDS)
 			claims = ask_groups(groups, ngroups, requests, count, charge, now, nclaims);
 		asked = claims != NULL;
 		if (!asked)
@@ -637,11 +674,16 @@ judge_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 	}
 }
 
-static void
+/*
+ * Decides, and records what is consumed and admitted; the instant of the
+ * decision.
+ */
+static TimestampTz
 decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 {
 	UlGroup    *groups = palloc(sizeof(UlGroup) * count);
-	UlCharge   *charge = ul_charge_begin(&requests, count);
+	bool		holds = requests[0].ttl != 0;
+	UlCharge   *charge = holds ? NULL : ul_charge_begin(&requests, count);
 	int			ngroups = group_requests(requests, count, groups);
 	TimestampTz now = ul_now();
 	UlClaim    *claims;
@@ -663,14 +705,16 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 	if (charge != NULL)
 		ul_charge_decide(charge, dry_run, now, decision);
 	if (dry_run)
-		return;
+		return now;
 	if (!decision->allowed)
 	{
 		unbook_groups(groups, ngroups, now);
-		return;
+		return now;
 	}
 	ul_store_rates(claims, nclaims);
-	decision->event_id = record_requests(groups, requests, count, charge, now);
+	if (!holds)
+		decision->event_id = record_requests(groups, requests, count, charge, now);
+	return now;
 }
 
 /* Counts the answer: for the statistics, and a denial for usage_denials. */
@@ -696,14 +740,23 @@ count_decision(const char *user_id, const UlDecision *decision, TimestampTz now)
 void
 ul_consume(const UlRequest *requests, int count, UlDecision *decision)
 {
-	decide(requests, count, false, decision);
+	(void) decide(requests, count, false, decision);
 	count_decision(requests[0].user_id, decision, ul_now());
+}
+
+TimestampTz
+ul_decide_hold(const UlRequest *request, UlDecision *decision)
+{
+	TimestampTz now = decide(request, 1, false, decision);
+
+	count_decision(request->user_id, decision, now);
+	return now;
 }
 
 void
 ul_check(const UlRequest *request, UlDecision *decision)
 {
-	decide(request, 1, true, decision);
+	(void) decide(request, 1, true, decision);
 }
 
 void

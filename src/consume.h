@@ -31,6 +31,9 @@ typedef struct UlRequest
 	const char *error_message;
 	const Jsonb *metadata;
 	const TimestampTz *occurred_at; /* NULL: now */
+	const TimestampTz *bucket_start;	/* where it is booked; NULL: by its
+										 * time */
+	int64		ttl;			/* microseconds that it is held; 0: consumed */
 } UlRequest;
 
 /*
@@ -51,6 +54,12 @@ extern int64 ul_track(const UlRequest *request);
  * records them.
  */
 extern void ul_consume(const UlRequest *requests, int count, UlDecision *decision);
+
+/*
+ * Decides whether a request can be held, and locks its key where that can be
+ * denied; the instant of the decision.
+ */
+extern TimestampTz ul_decide_hold(const UlRequest *request, UlDecision *decision);
 
 /* Decides without recording; waits for nobody. */
 extern void ul_check(const UlRequest *request, UlDecision *decision);
@@ -75,8 +84,14 @@ extern UlUse ul_use_of_request(const UlRequest *request, const char *operation, 
 /* Writes the event of what was booked, where its type logs events; its id, or 0. */
 extern int64 ul_log_request(const UlRequest *request, const char *operation, const UlUse *use);
 
-/* The answer where a type has no limit. */
+/* The answer while usage_limits.tracking_enabled is off. */
+extern void ul_decide_not_tracked(const UlRequest *request, UlDecision *decision);
+
+/*
+ * The answer where a type has no limit.  A hold that is being settled (else
+ * NULL) does not count.
+ */
 extern void ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
-							   TimestampTz now, UlDecision *decision);
+							   const char *without, TimestampTz now, UlDecision *decision);
 
 #endif							/* UL_CONSUME_H */

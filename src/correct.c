@@ -54,7 +54,8 @@ report(const UlRequest *request, bool all_subtypes, bool rates, TimestampTz now,
 			claims[count++] = claims[i];
 	memset(decision, 0, sizeof(*decision));
 	if (count == 0)
-		ul_decide_no_limit(request->user_id, request->usage_type, request->amount, now, decision);
+		ul_decide_no_limit(request->user_id, request->usage_type, request->amount, NULL, now,
+						   decision);
 	else
 	{
 		ul_read_claims(claims, count, request->user_id, request->usage_type, now);
@@ -282,12 +283,14 @@ static bool
 read_event(TupleTableSlot *slot, void *arg)
 {
 	RefundState *state = arg;
+	char	   *operation;
 
 	state->found = true;
 	state->user_id = ul_slot_text(slot, Anum_event_user_id);
 	state->usage_type = ul_slot_text(slot, Anum_event_event_type);
 	state->event_subtype = ul_slot_text(slot, Anum_event_event_subtype);
-	state->booked = strcmp(ul_slot_text(slot, Anum_event_operation), "use") == 0 &&
+	operation = ul_slot_text(slot, Anum_event_operation);
+	state->booked = (strcmp(operation, "use") == 0 || strcmp(operation, "settle") == 0) &&
 		!slot_attisnull(slot, Anum_event_bucket_start);
 	state->bucket_start = ul_slot_time(slot, Anum_event_bucket_start, DT_NOBEGIN);
 	state->created_at = ul_slot_time(slot, Anum_event_created_at, DT_NOBEGIN);

@@ -55,7 +55,10 @@ ul_decision_datum(const UlDecision *decision)
 	nulls[RETRY_AFTER] = decision->retry_after < 0;
 	values[EVENT_ID] = Int64GetDatum(decision->event_id);
 	nulls[EVENT_ID] = decision->event_id == 0;
-	nulls[HOLD_ID] = true;
+	if (decision->hold_id != NULL)
+		values[HOLD_ID] = CStringGetTextDatum(decision->hold_id);
+	else
+		nulls[HOLD_ID] = true;
 
 	tuple = heap_form_tuple(tupdesc, values, nulls);
 	ReleaseTupleDesc(tupdesc);

@@ -25,6 +25,7 @@ typedef struct UlDecision
 	TimestampTz reset_at;		/* DT_NOEND: null */
 	int			retry_after;	/* -1: null */
 	int64		event_id;		/* 0: null */
+	const char *hold_id;		/* NULL: null */
 } UlDecision;
 
 /* The decision as a row of type usage_decision, in the caller's memory. */

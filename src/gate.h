@@ -68,6 +68,9 @@ extern bool ul_gate_try_fold(uint64 hash);
 /* Locks a user's idempotency key until the transaction ends. */
 extern void ul_gate_lock_request(const char *user_id, const char *key);
 
+/* Locks the id of a hold until the transaction ends. */
+extern void ul_gate_lock_hold(const char *hold_id);
+
 /* Locks what reports an alert, if that can be had at once; false if not. */
 extern bool ul_gate_try_lock_alert(const char *user_id, int64 alert_id, const char *limit_type);
 

@@ -37,8 +37,11 @@ extern void ul_make_cold(UlEntry *entry);
  */
 extern void ul_look_up_prepared(UlRef ref);
 
-/* Whether the sums that the tests ask for are known in a locked entry. */
-extern bool ul_is_readable(UlEntry *entry, const UlTest *tests, int ntests);
+/*
+ * Whether the sums that the tests ask for are known in a locked entry, and those
+ * that the pin has watched; it watches no longer.
+ */
+extern bool ul_is_readable(UlEntry *entry, UlPin *pin, const UlTest *tests, int ntests);
 
 /* Sums it all up from a loaded entry; false if there is no room. */
 extern bool ul_read_entry(UlEntry *entry, UlAsk ask, UlTest *tests, int ntests);

@@ -327,6 +327,7 @@ finish_load(UlEntry *entry, const Load *load, bool whole)
 		entry->state = UL_ENTRY_LOADED;
 	else
 		entry->state = UL_ENTRY_COLD;
+	entry->marks++;
 	loading_pin.hash = 0;
 }
 

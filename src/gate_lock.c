@@ -38,6 +38,7 @@
 #define LOCK_CLASS_REQUESTS		0x7505
 #define LOCK_CLASS_SETTER		0x7506
 #define LOCK_CLASS_PREPARED		0x7507
+#define LOCK_CLASS_HOLD			0x7508
 #define LOCK_CLASS_ATTACHMENTS	0x7510
 #define LOCK_CLASS_ALERT		0x7511
 #define LOCK_CLASS_DAYS			0x7520
@@ -204,6 +205,14 @@ ul_gate_try_lock_alert(const char *user_id, int64 alert_id, const char *limit_ty
 	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_ALERT);
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+ul_gate_lock_hold(const char *hold_id)
+{
+	LOCKTAG		tag = lock_tag(hash_pair("", hold_id), LOCK_CLASS_HOLD);
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 void

@@ -159,7 +159,7 @@ ul_shared_use(UlPin *pin, UlTest *tests, int ntests,
 		ul_look_up_prepared(ref);
 
 	/* a loader takes up what is in the nodes when it ends */
-	if (ntests > 0 && !ul_is_readable(entry, tests, ntests))
+	if (ntests > 0 && !ul_is_readable(entry, pin, tests, ntests))
 		outcome = UL_AGAIN;
 	else if (!ul_read_entry(entry, UL_ASK_ADD, tests, ntests))
 		outcome = UL_UNAVAILABLE;

@@ -175,8 +175,13 @@ ul_read_entry(UlEntry *entry, UlAsk ask, UlTest *tests, int ntests)
 }
 
 bool
-ul_is_readable(UlEntry *entry, const UlTest *tests, int ntests)
+ul_is_readable(UlEntry *entry, UlPin *pin, const UlTest *tests, int ntests)
 {
+	bool		watched = pin->watched;
+
+	pin->watched = false;
+	if (watched && entry->marks != pin->marks)
+		return false;
 	if (entry->state != UL_ENTRY_LOADED ||
 		entry->generation != ul_relation_generation(entry->key.relid))
 		return false;
@@ -310,6 +315,22 @@ alloc_records(const UlBooking *bookings, int nbookings, UlRef *spare)
 	return true;
 }
 
+void
+ul_shared_watch(UlPin *pin)
+{
+	UlRef		ref;
+
+	ul_shmem_attach();
+	pin->watched = true;
+	pin->marks = 0;
+	ref = ul_lock_entry(pin, false);
+	if (ref == 0)
+		return;
+	if (ul_entry(ref)->state == UL_ENTRY_LOADED)
+		pin->marks = ul_entry(ref)->marks;
+	LWLockRelease(ul_partition_lock(pin->hash));
+}
+
 UlOutcome
 ul_shared_ask(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 			  UlBooking *bookings, int nbookings, TimestampTz now)
@@ -344,7 +365,7 @@ ul_shared_ask(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 	if (ntests > 0 && entry->nprepared > 0)
 		ul_look_up_prepared(ref);
 
-	if (ntests > 0 && !ul_is_readable(entry, tests, ntests))
+	if (ntests > 0 && !ul_is_readable(entry, pin, tests, ntests))
 		outcome = UL_AGAIN;
 	else if (!ul_read_entry(entry, ask, tests, ntests))
 		outcome = UL_UNAVAILABLE;

@@ -22,6 +22,8 @@ typedef struct UlPin
 	uint64		hash;
 	UlEntryKey	key;			/* where there is a shared gate */
 	UlRef		entry;			/* pinned; 0: none */
+	bool		watched;		/* the next question is for these sums only: */
+	uint64		marks;			/* of the entry; 0: they were not known */
 	bool		writing;		/* its records have the transaction's xid */
 	int			slot;			/* taken to write; -1: none */
 	bool		all_slots;		/* taken to fold */
@@ -75,6 +77,12 @@ extern bool ul_shared_gate(void);
 
 /* Begins a pin that has nothing yet. */
 extern void ul_init_pin(UlPin *pin, const char *user_id, const char *usage_type);
+
+/*
+ * Has the next question about the key answered by UL_AGAIN if its sums are not
+ * those of now any more, or if anybody was about to change what is held.
+ */
+extern void ul_shared_watch(UlPin *pin);
 
 /*
  * Adds to each test's sum, which the caller has begun with what the

@@ -29,6 +29,7 @@
 #define MONTHS_AHEAD	12
 #define MONTHS_AT_ONCE	60
 #define MOVE_BATCH		10000
+#define HOLDS_KEPT		(30 * USECS_PER_DAY)	/* after their end */
 
 /* Each key stays locked to the end of the transaction: a fair share of the lock table. */
 #define KEYS_AT_ONCE	200
@@ -278,6 +279,16 @@ forget_keys(UlMaintenance *done)
 	done->keys_forgotten += ul_execute(UL_FORGET_KEYS, &args);
 }
 
+/* A hold that is over can still be asked how it ended. */
+static void
+forget_holds(UlMaintenance *done)
+{
+	UlArgs		args = {0};
+
+	ul_arg_time(&args, ul_now() - HOLDS_KEPT);
+	done->holds_forgotten += ul_execute(UL_FORGET_HOLDS, &args);
+}
+
 /* What has left for a day is not needed: no row says the same. */
 static void
 forget_rates(UlMaintenance *done)
@@ -372,6 +383,7 @@ ul_maintain(UlMaintenance *done)
 	with_patience(delete_old_events, "old events are", done);
 	with_patience(create_partitions, "new partitions are", done);
 	forget_keys(done);
+	forget_holds(done);
 	forget_rates(done);
 	forget_alerts(done);
 	fold_slots(done);

@@ -15,6 +15,7 @@ typedef struct UlMaintenance
 	int64		events_moved;
 	int64		rows_folded;
 	int64		keys_forgotten;
+	int64		holds_forgotten;
 	int64		rates_forgotten;
 	int64		alerts_forgotten;
 	int64		events_deleted; /* past their retention */

@@ -23,6 +23,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -51,6 +52,17 @@ void
 ul_release_snapshot(Snapshot snapshot)
 {
 	UnregisterSnapshot(snapshot);
+}
+
+/* Whoever inserts has made the file longer long before the row is committed. */
+bool
+ul_table_is_blank(UlTable table)
+{
+	Relation	heap = table_open(ul_schema()->oid[table], AccessShareLock);
+	bool		blank = RelationGetNumberOfBlocks(heap) == 0;
+
+	table_close(heap, AccessShareLock);
+	return blank;
 }
 
 static void
@@ -221,6 +233,13 @@ ul_key_not_null(ScanKey key, AttrNumber index_column)
 {
 	ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNOTNULL, index_column,
 						   InvalidStrategy, InvalidOid, InvalidOid, InvalidOid, (Datum) 0);
+}
+
+void
+ul_key_after_time(ScanKey key, AttrNumber index_column, TimestampTz after)
+{
+	ScanKeyInit(key, index_column, BTGreaterStrategyNumber, F_TIMESTAMPTZ_GT,
+				TimestampTzGetDatum(after));
 }
 
 void

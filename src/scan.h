@@ -26,6 +26,9 @@ typedef bool (*UlScanRow) (TupleTableSlot *slot, void *arg);
 extern Snapshot ul_latest_snapshot(bool hide_own);
 extern void ul_release_snapshot(Snapshot snapshot);
 
+/* Whether a table has never had a row, or has none and was vacuumed. */
+extern bool ul_table_is_blank(UlTable table);
+
 /*
  * Calls "row" for each row that the snapshot sees, by an index, or all rows
  * in no order when index is UL_NTABLES.  Takes no SIREAD locks.
@@ -47,6 +50,7 @@ extern void ul_key_from_int8(ScanKey key, AttrNumber index_column, int64 from);
 extern void ul_key_date(ScanKey key, AttrNumber index_column, DateADT value);
 extern void ul_key_null(ScanKey key, AttrNumber index_column);
 extern void ul_key_not_null(ScanKey key, AttrNumber index_column);
+extern void ul_key_after_time(ScanKey key, AttrNumber index_column, TimestampTz after);
 extern void ul_key_from_time(ScanKey key, AttrNumber index_column, TimestampTz from);
 extern void ul_key_before_time(ScanKey key, AttrNumber index_column, TimestampTz before);
 

@@ -65,7 +65,7 @@ typedef struct UlEntry
 	UlRef		relaxed;		/* amounts that are in no table yet */
 	UlRef		denials;
 	UlRef		name;			/* of a key that is a SHA-256 */
-	uint64		marks;			/* changes whenever it is marked */
+	uint64		marks;			/* changes whenever it is marked or read anew */
 	uint32		generation;		/* of its relation when it was loaded */
 	uint32		pins;			/* transactions that hold on to it */
 	uint32		nprepared;		/* records in that state */

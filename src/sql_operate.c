@@ -69,9 +69,12 @@ static const struct
 	{"usage_explain", READER | APP | ADMIN},
 	{"usage_funnel", READER | APP | ADMIN},
 	{"usage_grant", ADMIN},
+	{"usage_hold", APP | ADMIN},
 	{"usage_import", ADMIN},
 	{"usage_headers", READER | APP | ADMIN},
 	{"usage_install_defaults", ADMIN},
+	/* the view usage_open_holds calls it */
+	{"usage_limits_session_lives", ADMIN},
 	{"usage_limits_version", READER | APP | ADMIN},
 	{"usage_maintain", ADMIN},
 	{"usage_now", READER | APP | ADMIN},
@@ -79,6 +82,9 @@ static const struct
 	{"usage_problem", READER | APP | ADMIN},
 	{"usage_reconcile", ADMIN},
 	{"usage_refund", ADMIN},
+	{"usage_release", APP | ADMIN},
+	{"usage_release_all", APP | ADMIN},
+	{"usage_renew", APP | ADMIN},
 	{"usage_repair", ADMIN},
 	{"usage_reset", ADMIN},
 	{"usage_revoke", ADMIN},
@@ -86,6 +92,7 @@ static const struct
 	{"usage_set_limit", ADMIN},
 	{"usage_set_override", BILLING | ADMIN},
 	{"usage_set_tier", BILLING | ADMIN},
+	{"usage_settle", APP | ADMIN},
 	{"usage_stats", READER | APP | ADMIN},
 	{"usage_status", READER | APP | ADMIN},
 	{"usage_summary", READER | APP | ADMIN},
@@ -103,7 +110,7 @@ static const char *const config_tables[] = {
 
 /* Tables that say what has happened, which the part admin may read */
 static const char *const log_tables[] = {
-	"usage_alert_log", "usage_config_log", "usage_denials", "usage_events",
+	"usage_alert_log", "usage_config_log", "usage_denials", "usage_events", "usage_open_holds",
 	"user_credits", "credit_grants", "credit_transactions", "credit_draws"
 };
 
@@ -111,7 +118,8 @@ static const char *const log_tables[] = {
 static const char *const relations[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
-	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_rates", "usage_members",
+	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_rates", "usage_holds",
+	"usage_open_holds", "usage_members",
 	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log",
 	"usage_days", "usage_day_sums", "usage_day_marks",
 	"user_credits", "credit_grants", "credit_transactions", "credit_draws", "credit_costs"
@@ -283,6 +291,7 @@ usage_maintain(PG_FUNCTION_ARGS)
 	put_count(rsinfo, "events moved", done.events_moved);
 	put_count(rsinfo, "rows folded", done.rows_folded);
 	put_count(rsinfo, "idempotency keys forgotten", done.keys_forgotten);
+	put_count(rsinfo, "holds forgotten", done.holds_forgotten);
 	put_count(rsinfo, "rates forgotten", done.rates_forgotten);
 	put_count(rsinfo, "events deleted", done.events_deleted);
 	put_count(rsinfo, "counters flushed", done.counters_flushed);

@@ -123,11 +123,11 @@ append_claim(StringInfo json, const UlClaim *claim, bool with_details)
 
 	appendStringInfo(json, "{\"allowed\":%s,\"current\":" INT64_FORMAT ",\"limit\":" INT64_FORMAT,
 					 ul_claim_admits(claim) ? "true" : "false",
-					 claim->sum.used, claim->value);
+					 ul_claim_used(claim), claim->value);
 	if (claim->value < 0)
 		appendStringInfoString(json, ",\"remaining\":null");
 	else
-		appendStringInfo(json, ",\"remaining\":" INT64_FORMAT, ul_claim_remaining(claim, claim->sum.used));
+		appendStringInfo(json, ",\"remaining\":" INT64_FORMAT, ul_claim_remaining(claim, ul_claim_used(claim)));
 	if (reset_at == DT_NOEND)
 		appendStringInfoString(json, ",\"resetAt\":null");
 	else
@@ -179,8 +179,8 @@ usage_summary(PG_FUNCTION_ARGS)
 		for (int j = 0; j < count && most_binding; j++)
 		{
 			const char *other = claims[j].limit->limit_type;
-			int64		mine = ul_claim_remaining(&claims[i], claims[i].sum.used);
-			int64		others = ul_claim_remaining(&claims[j], claims[j].sum.used);
+			int64		mine = ul_claim_remaining(&claims[i], ul_claim_used(&claims[i]));
+			int64		others = ul_claim_remaining(&claims[j], ul_claim_used(&claims[j]));
 
 			if (j != i && strncmp(other, base, strlen(base)) == 0 &&
 				(size_t) ul_base_name_length(other, &suffix) == strlen(base) &&
@@ -245,7 +245,8 @@ usage_explain(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < count; i++)
-		claims[i].requested = claims[i].limit->measure == UL_MEASURE_AMOUNT ? amount : 0;
+		claims[i].requested = claims[i].limit->kind == UL_KIND_CONCURRENCY ? Min(amount, 1) :
+			claims[i].limit->measure == UL_MEASURE_AMOUNT ? amount : 0;
 	ul_read_claims(claims, count, user_id, usage_type, now);
 	for (int i = 0; i < count; i++)
 	{
@@ -263,8 +264,8 @@ usage_explain(PG_FUNCTION_ARGS)
 		nulls[WINDOW_START] = claim->sum.start == DT_NOBEGIN;
 		values[WINDOW_END] = TimestampTzGetDatum(claim->sum.end);
 		nulls[WINDOW_END] = claim->sum.end == DT_NOEND;
-		values[CURRENT] = Int64GetDatum(claim->sum.used);
-		values[REMAINING] = Int64GetDatum(ul_claim_remaining(claim, claim->sum.used));
+		values[CURRENT] = Int64GetDatum(ul_claim_used(claim));
+		values[REMAINING] = Int64GetDatum(ul_claim_remaining(claim, ul_claim_used(claim)));
 		nulls[REMAINING] = claim->value < 0;
 		values[ALLOWED] = BoolGetDatum(!applies || !claim->exceeded || !ul_claim_denies(claim));
 		values[REASON] = CStringGetTextDatum(applies ? ul_claim_reason(claim) : "other_subtype");

@@ -77,14 +77,14 @@ usage_status(PG_FUNCTION_ARGS)
 			nulls[PERIOD] = true;
 		values[TIER] = CStringGetTextDatum(ul_effective_tier(user, now));
 		values[ALLOWED] = BoolGetDatum(ul_claim_admits(&claim));
-		values[CURRENT] = Int64GetDatum(claim.sum.used);
+		values[CURRENT] = Int64GetDatum(ul_claim_used(&claim));
 		values[LIMIT] = Int64GetDatum(claim.value);
 		if (claim.value < 0)
 			nulls[REMAINING] = nulls[PERCENT_USED] = true;
 		else
 		{
-			values[REMAINING] = Int64GetDatum(ul_claim_remaining(&claim, claim.sum.used));
-			values[PERCENT_USED] = percent_used(claim.sum.used, claim.value);
+			values[REMAINING] = Int64GetDatum(ul_claim_remaining(&claim, ul_claim_used(&claim)));
+			values[PERCENT_USED] = percent_used(ul_claim_used(&claim), claim.value);
 		}
 		values[RESET_AT] = TimestampTzGetDatum(reset_at);
 		nulls[RESET_AT] = reset_at == DT_NOEND;

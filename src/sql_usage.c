@@ -29,23 +29,6 @@ PG_FUNCTION_INFO_V1(usage_enforce);
 PG_FUNCTION_INFO_V1(usage_consume_many);
 PG_FUNCTION_INFO_V1(usage_check_action);
 
-/* The answer while usage_limits.tracking_enabled is off. */
-static void
-decide_not_tracked(const UlRequest *request, UlDecision *decision)
-{
-	UlDecision	answer = {
-		.allowed = true,
-		.reason = "not_enforced",
-		.usage_type = request->usage_type,
-		.requested = request->amount,
-		.limit = -1,
-		.reset_at = DT_NOEND,
-		.retry_after = -1,
-	};
-
-	*decision = answer;
-}
-
 /* The event's id, 0 for none. */
 static int64
 track(const UlRequest *request, const char *key)
@@ -66,7 +49,7 @@ track(const UlRequest *request, const char *key)
 		answer = GetAttributeByName(DatumGetHeapTupleHeader(answer), "event_id", &isnull);
 		return isnull ? 0 : DatumGetInt64(answer);
 	}
-	decide_not_tracked(request, &decision);
+	ul_decide_not_tracked(request, &decision);
 	decision.reason = "ok";
 	decision.event_id = ul_track(request);
 	ul_idempotency_remember(idempotency, ul_decision_datum(&decision));
@@ -185,7 +168,7 @@ usage_check(PG_FUNCTION_ARGS)
 	if (ul_tracking_enabled)
 		ul_check(&request, &decision);
 	else
-		decide_not_tracked(&request, &decision);
+		ul_decide_not_tracked(&request, &decision);
 	return ul_decision_datum(&decision);
 }
 
@@ -203,7 +186,7 @@ consume(const char *function, UlRequest *requests, int count, const char *key, b
 
 	if (!ul_tracking_enabled)
 	{
-		decide_not_tracked(&requests[0], &decision);
+		ul_decide_not_tracked(&requests[0], &decision);
 		return ul_decision_datum(&decision);
 	}
 	ul_prevent_read_only(psprintf("%s()", function));

@@ -297,8 +297,8 @@ static const UlStatementText *
 statement_text(UlStatement statement)
 {
 	static const UlStatementText *const topics[] = {
-		statements, ul_alert_statements, ul_attach_statements, ul_credit_statements, ul_day_statements,
-		ul_import_statements
+		statements, ul_alert_statements, ul_attach_statements, ul_credit_statements,
+		ul_day_statements, ul_hold_statements, ul_import_statements
 	};
 
 	for (size_t i = 0; i < lengthof(topics); i++)

@@ -90,6 +90,10 @@ typedef enum UlStatement
 	UL_KEYS_WITH_ALERTS,
 	UL_TABLES_OF_TRIGGER,
 	UL_LEVELS_OF_TYPE,
+	UL_INSERT_HOLD,
+	UL_END_HOLD,
+	UL_RENEW_HOLD,
+	UL_FORGET_HOLDS,
 	UL_MARK_DAY,
 	UL_REOPEN_DAYS,
 	UL_FORGET_DAYS,
@@ -103,6 +107,7 @@ typedef enum UlStatement
 /* The statements of topics that have a file of their own; no text: not one of them. */
 extern const UlStatementText ul_alert_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_attach_statements[UL_NSTATEMENTS];
+extern const UlStatementText ul_hold_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_credit_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_day_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_import_statements[UL_NSTATEMENTS];

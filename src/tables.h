@@ -155,6 +155,29 @@ enum
 
 enum
 {
+	Anum_hold_hold_id = 1,
+	Anum_hold_user_id,
+	Anum_hold_usage_type,
+	Anum_hold_event_subtype,
+	Anum_hold_account_id,
+	Anum_hold_amount,
+	Anum_hold_tokens_used,
+	Anum_hold_credits,
+	Anum_hold_bucket_start,
+	Anum_hold_created_at,
+	Anum_hold_expires_at,
+	Anum_hold_backend_pid,
+	Anum_hold_backend_start,
+	Anum_hold_metadata,
+	Anum_hold_state,
+	Anum_hold_ended_at,
+	Anum_hold_settled_amount,
+	Anum_hold_settled_tokens,
+	Anum_hold_answer
+};
+
+enum
+{
 	Anum_rate_user_id = 1,
 	Anum_rate_limit_type,
 	Anum_rate_arrival_at,

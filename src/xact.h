@@ -96,6 +96,12 @@ extern UlKey *ul_xact_keys(void);
  */
 extern bool ul_xact_lock(UlKey *key);
 
+/*
+ * Has whoever asks the shared gate about a locked key wait for its lock, as
+ * those do who lock it.
+ */
+extern void ul_xact_close(UlKey *key);
+
 /* Keeps other setters of the key out, to the end of the transaction. */
 extern void ul_xact_lock_setter(UlKey *key);
 

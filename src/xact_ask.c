@@ -229,6 +229,15 @@ ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
 	ul_shared_read(pin, ask, tests, ntests, locked);
 }
 
+/* Sums that are not known are read by whoever gets the lock. */
+void
+ul_xact_close(UlKey *key)
+{
+	Assert(key->locked_level > 0);
+	if (ul_shared_gate())
+		ul_shared_mark(&key->pin);
+}
+
 void
 ul_xact_unbook(UlKey *key, const UlUse *uses, int nuses)
 {

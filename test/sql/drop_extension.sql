@@ -30,7 +30,7 @@ CREATE FUNCTION pg_temp.left_behind(OUT catalog text, OUT objects bigint) RETURN
 	SELECT 'pg_class', count(*) FROM pg_class c WHERE c.oid IN (SELECT objid FROM ours WHERE catalog = 'pg_class'::regclass)
 	UNION ALL
 	-- and none of such a name is new
-	SELECT 'relations by name', count(*) FROM pg_class c WHERE c.relname ~ '^(usage_(limit|types|actions|counters|events|resets|idempotency|members|alert|denials|config)|user_(usage|subscriptions))' AND c.relnamespace = (SELECT oid FROM place)
+	SELECT 'relations by name', count(*) FROM pg_class c WHERE c.relname ~ '^(usage_(limit|types|actions|counters|events|resets|holds|open_holds|idempotency|members|alert|denials|config)|user_(usage|subscriptions))' AND c.relnamespace = (SELECT oid FROM place)
 	UNION ALL
 	SELECT 'pg_proc', count(*) FROM pg_proc p WHERE p.oid IN (SELECT objid FROM ours WHERE catalog = 'pg_proc'::regclass) OR p.probin ~ 'usage_limits'
 	UNION ALL

@@ -93,6 +93,14 @@ SELECT d.allowed, d.current, d.remaining FROM :schema.usage_enforce('path-1', 'p
 SELECT d.allowed, d.reason, d.limit_type, d.current FROM :schema.usage_consume_many('path-1', '{"path": 1, "path_other": 2}') d;
 SELECT d.allowed, d.reason, d.current FROM :schema.usage_consume('path-1', 'path', 4) d;
 SELECT :schema.usage_enforce('path-1', 'path', 4);
+SELECT d.allowed, d.current, d.hold_id FROM :schema.usage_hold('path-h', 'path', 2, hold_id => 'path-h-1') d;
+SELECT d.allowed, d.current, d.hold_id FROM :schema.usage_hold('path-h', 'path', 2, hold_id => 'path-h-1') d;
+SELECT :schema.usage_renew('path-h-1', '1 hour') OPERATOR(pg_catalog.>) :schema.usage_now() AS renewed;
+SELECT h.hold_id, h.amount FROM :schema.usage_open_holds h WHERE h.user_id OPERATOR(pg_catalog.=) 'path-h';
+SELECT d.allowed, d.current, d.event_id OPERATOR(pg_catalog.<) 1000000000 AS ours FROM :schema.usage_settle('path-h-1', 1) d;
+SELECT :schema.usage_release('path-h-1');
+SELECT :schema.usage_release(h.hold_id, 'failed') FROM :schema.usage_hold('path-h', 'path') h;
+SELECT :schema.usage_release_all('path-h');
 SELECT d.allowed, d.current FROM :schema.usage_check('path-1', 'path') d;
 SELECT d.allowed, d.current FROM :schema.usage_check_limit('path-1', 'path_daily') d;
 SELECT :schema.usage_check_action('path-1', 'export_video');

@@ -330,6 +330,42 @@ export function usageSchema(schema?: string) {
 		(t) => [unique().on(t.usageType, t.eventSubtype, t.measure)],
 	);
 
+	const usageHolds = table("usage_holds", {
+		holdId: text("hold_id").primaryKey(),
+		userId: text("user_id").notNull(),
+		usageType: text("usage_type"),
+		eventSubtype: text("event_subtype"),
+		accountId: text("account_id"),
+		amount: bigint("amount", { mode: "number" }).notNull(),
+		tokensUsed: bigint("tokens_used", { mode: "number" }),
+		credits: bigint("credits", { mode: "number" }).notNull().default(0),
+		bucketStart: timestamp("bucket_start", { withTimezone: true }),
+		createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+		expiresAt: timestamp("expires_at", { withTimezone: true }).notNull(),
+		backendPid: bigint("backend_pid", { mode: "number" }),
+		backendStart: timestamp("backend_start", { withTimezone: true }),
+		metadata: jsonb("metadata"),
+		state: text("state").notNull().default("open"),
+		endedAt: timestamp("ended_at", { withTimezone: true }),
+		settledAmount: bigint("settled_amount", { mode: "number" }),
+		settledTokens: bigint("settled_tokens", { mode: "number" }),
+		answer: usageDecision("answer"),
+	});
+
+	const usageOpenHolds = view("usage_open_holds", {
+		holdId: text("hold_id"),
+		userId: text("user_id"),
+		usageType: text("usage_type"),
+		eventSubtype: text("event_subtype"),
+		amount: bigint("amount", { mode: "number" }),
+		tokensUsed: bigint("tokens_used", { mode: "number" }),
+		createdAt: timestamp("created_at", { withTimezone: true }),
+		expiresAt: timestamp("expires_at", { withTimezone: true }),
+		age: interval("age"),
+		backendPid: bigint("backend_pid", { mode: "number" }),
+		metadata: jsonb("metadata"),
+	}).existing();
+
 	const usageDays = table("usage_days", {
 		usageDate: date("usage_date").primaryKey(),
 		closedXid: xid8("closed_xid"),
@@ -379,6 +415,8 @@ export function usageSchema(schema?: string) {
 		creditTransactions,
 		creditDraws,
 		creditCosts,
+		usageHolds,
+		usageOpenHolds,
 		usageDays,
 		usageDaySums,
 		usageDayMarks,
@@ -407,6 +445,8 @@ export const {
 	creditTransactions,
 	creditDraws,
 	creditCosts,
+	usageHolds,
+	usageOpenHolds,
 	usageDays,
 	usageDaySums,
 	usageDayMarks,

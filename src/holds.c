@@ -1,0 +1,464 @@
+/*-------------------------------------------------------------------------
+ *
+ * holds.c
+ *		Holds: usage that is reserved now, and settled or given back later.
+ *
+ * An open hold is a row of usage_holds that counts as used in the windows in
+ * which it was taken; who decides about a key reads them (claims.c).  What
+ * settles it is booked in the bucket of those windows, also after their end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "gate.h"
+#include "guc.h"
+#include "holds.h"
+#include "pending.h"
+#include "session.h"
+#include "store.h"
+#include "xact.h"
+
+static void
+arg_pointer(UlArgs *args, const void *value)
+{
+	ul_arg_datum(args, PointerGetDatum(value), value == NULL);
+}
+
+static void
+arg_int8_or_null(UlArgs *args, const int64 *value)
+{
+	ul_arg_datum(args, value == NULL ? (Datum) 0 : Int64GetDatum(*value), value == NULL);
+}
+
+static void unknown_hold(const char *hold_id) pg_attribute_noreturn();
+
+static void
+unknown_hold(const char *hold_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("hold \"%s\" does not exist", hold_id)));
+}
+
+static void
+used_for_another(const char *hold_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("hold \"%s\" was taken by another request", hold_id)));
+}
+
+/* Refuses what needs an open hold. */
+static void
+check_open(const UlHold *hold)
+{
+	switch (hold->state)
+	{
+		case UL_HOLD_OPEN:
+			break;
+		case UL_HOLD_SETTLED:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("hold \"%s\" was settled", hold->hold_id),
+					 errdetail("It was settled at %s.", timestamptz_to_str(hold->ended_at))));
+			break;
+		case UL_HOLD_RELEASED:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("hold \"%s\" was released", hold->hold_id),
+					 errdetail("It was released at %s.", timestamptz_to_str(hold->ended_at))));
+			break;
+		case UL_HOLD_EXPIRED:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("hold \"%s\" has expired", hold->hold_id),
+					 errdetail("It expired at %s.", timestamptz_to_str(hold->expires_at)),
+					 errhint("Take a new hold, with a longer ttl or renewed in time.")));
+			break;
+		case UL_HOLD_ORPHANED:
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("hold \"%s\" has ended with its session", hold->hold_id),
+					 errdetail("It was bound to the session of process %d, which is gone.",
+							   hold->backend_pid)));
+			break;
+	}
+}
+
+const char *
+ul_make_up_hold_id(void)
+{
+	return DatumGetCString(DirectFunctionCall1(uuid_out,
+											   DirectFunctionCall1(gen_random_uuid, (Datum) 0)));
+}
+
+static bool
+same_string(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Whether a request is the one that took a hold. */
+static bool
+took_hold(const UlHold *hold, const UlRequest *request)
+{
+	return strcmp(hold->user_id, request->user_id) == 0 &&
+		same_string(hold->usage_type, request->usage_type) &&
+		same_string(hold->event_subtype, request->event_subtype) &&
+		hold->measures[UL_MEASURE_AMOUNT] == request->amount &&
+		hold->has_tokens == (request->tokens_used != NULL) &&
+		(!hold->has_tokens || hold->measures[UL_MEASURE_TOKENS] == *request->tokens_used);
+}
+
+static TimestampTz
+end_of(TimestampTz now, int64 ttl)
+{
+	TimestampTz end = now + ttl;
+
+	if (!IS_VALID_TIMESTAMP(end))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return end;
+}
+
+Datum
+ul_hold(const UlRequest *request, const char *hold_id, bool session_bound)
+{
+	UlDecision	decision;
+	Datum		answer;
+	TimestampTz now;
+	TimestampTz expires_at;
+	TimestampTz bucket_start;
+	int			pid = 0;
+	TimestampTz started = 0;
+	UlArgs		args = {0};
+
+	if (hold_id != NULL)
+	{
+		UlHold	   *hold;
+
+		ul_gate_lock_hold(hold_id);
+		hold = ul_find_hold(hold_id, ul_now());
+		if (hold != NULL)
+		{
+			if (!took_hold(hold, request))
+				used_for_another(hold_id);
+			check_open(hold);
+			return hold->answer;
+		}
+	}
+
+	now = ul_decide_hold(request, &decision);
+	if (!decision.allowed || request->amount == 0)
+		return ul_decision_datum(&decision);
+	expires_at = end_of(now, request->ttl);
+	bucket_start = ul_bucket_start(ul_find_type(request->usage_type),
+								   ul_find_user(request->user_id), request->usage_type, now, false);
+	decision.hold_id = hold_id == NULL ? ul_make_up_hold_id() : hold_id;
+	answer = ul_decision_datum(&decision);
+	if (session_bound)
+		ul_this_session(&pid, &started);
+
+	ul_arg_text(&args, decision.hold_id);
+	ul_arg_text(&args, request->user_id);
+	ul_arg_text(&args, request->usage_type);
+	ul_arg_text(&args, request->event_subtype);
+	ul_arg_int8(&args, request->amount);
+	arg_int8_or_null(&args, request->tokens_used);
+	ul_arg_time(&args, bucket_start);
+	ul_arg_time(&args, now);
+	ul_arg_time(&args, expires_at);
+	ul_arg_datum(&args, Int64GetDatum(pid), !session_bound);
+	ul_arg_datum(&args, TimestampTzGetDatum(started), !session_bound);
+	arg_pointer(&args, request->metadata);
+	ul_arg_datum(&args, answer, false);
+	ul_execute(UL_INSERT_HOLD, &args);
+	return answer;
+}
+
+/*
+ * The hold, with its key locked; NULL if there is none of that id, an error if
+ * it is another user's.  The instant of its state goes to *now.
+ */
+static UlHold *
+lock_hold(const char *hold_id, const char *user_id, TimestampTz *now)
+{
+	UlHold	   *hold;
+	UlKey	   *key;
+
+	*now = ul_now();
+	hold = ul_find_hold(hold_id, *now);
+	if (hold == NULL)
+		return NULL;
+	if (user_id != NULL && strcmp(user_id, hold->user_id) != 0)
+		unknown_hold(hold_id);
+
+	/* whoever had the lock may have ended it */
+	key = ul_xact_key(hold->user_id, hold->usage_type);
+	(void) ul_xact_lock(key);
+	ul_xact_close(key);
+	*now = ul_now();
+	return ul_find_hold(hold_id, *now);
+}
+
+static void
+write_end(const UlHold *hold, const char *state, TimestampTz now, const int64 *amount,
+		  const int64 *tokens, Datum answer)
+{
+	UlArgs		args = {0};
+
+	ul_arg_text(&args, hold->hold_id);
+	ul_arg_text(&args, hold->user_id);
+	ul_arg_time(&args, now);
+	ul_arg_text(&args, state);
+	arg_int8_or_null(&args, amount);
+	arg_int8_or_null(&args, tokens);
+	ul_arg_datum(&args, answer, answer == (Datum) 0);
+	ul_execute(UL_END_HOLD, &args);
+}
+
+/* The measure of the limit that a decision names. */
+static UlMeasure
+measure_named(const UlDecision *decision)
+{
+	const UlLimit *limit = decision->limit_type == NULL ? NULL : ul_find_limit(decision->limit_type);
+
+	return limit == NULL || limit->kind == UL_KIND_CONCURRENCY ? UL_MEASURE_AMOUNT : limit->measure;
+}
+
+/*
+ * Whether what is asked for beyond what was held is admitted by the windows
+ * that it was held in; fills the decision if there was anything to ask.
+ */
+static bool
+admit_more(const UlHold *hold, const UlRequest *request, TimestampTz now, UlDecision *decision)
+{
+	const UlType *type = ul_find_type(hold->usage_type);
+	const UlUser *user = ul_find_user(hold->user_id);
+	int			nlimits = type == NULL ? 0 : type->nlimits;
+	UlClaim    *claims = palloc(sizeof(UlClaim) * Max(nlimits, 1));
+	int64		measures[UL_NMEASURES];
+	int			count = 0;
+
+	ul_request_measures(request, measures);
+	for (int i = 0; i < nlimits; i++)
+	{
+		const UlLimit *limit = type->limits[i];
+		UlClaim    *claim = &claims[count];
+
+		if (!ul_limit_sums(limit) ||
+			measures[limit->measure] <= hold->measures[limit->measure] ||
+			!ul_limit_counts(limit, hold->event_subtype) ||
+			!ul_init_claim_of_hold(claim, limit, user, hold->hold_id, hold->bucket_start, now))
+			continue;
+		claim->requested = measures[limit->measure];
+		claim->has = hold->measures[limit->measure];
+		count++;
+	}
+	if (count == 0)
+		return true;
+	ul_read_claims(claims, count, hold->user_id, hold->usage_type, now);
+	for (int i = 0; i < count; i++)
+		ul_judge_claim(&claims[i]);
+	ul_decide(claims, count, now, decision);
+	return decision->allowed;
+}
+
+/* The state of the limits now, once the hold is settled. */
+static void
+report_settled(const UlHold *hold, const UlRequest *request, const char *reason, TimestampTz now,
+			   UlDecision *decision)
+{
+	const UlType *type = ul_find_type(hold->usage_type);
+	UlClaim    *claims;
+	int			nlimits = ul_claims_of_type(type, ul_find_user(hold->user_id), now, &claims);
+	int			count = 0;
+
+	for (int i = 0; i < nlimits; i++)
+		if (ul_limit_counts(claims[i].limit, hold->event_subtype))
+			claims[count++] = claims[i];
+	memset(decision, 0, sizeof(*decision));
+	if (count == 0)
+		ul_decide_no_limit(hold->user_id, hold->usage_type, request->amount, hold->hold_id,
+						   now, decision);
+	else
+	{
+		ul_read_claims_without(claims, count, hold->user_id, hold->usage_type, now,
+							   hold->hold_id);
+		ul_report(claims, count, reason, now, decision);
+	}
+}
+
+Datum
+ul_settle(const UlHoldEnd *end)
+{
+	TimestampTz now;
+	UlHold	   *hold = lock_hold(end->hold_id, end->user_id, &now);
+	UlDecision	decision = {.reason = "ok"};
+	UlRequest	request = {0};
+	int64		measures[UL_NMEASURES];
+	int64		event_id;
+	Datum		answer;
+
+	if (hold == NULL)
+		unknown_hold(end->hold_id);
+	request.user_id = hold->user_id;
+	request.usage_type = hold->usage_type;
+	request.event_subtype = hold->event_subtype;
+	request.amount = end->amount == NULL ? hold->measures[UL_MEASURE_AMOUNT] : *end->amount;
+	request.tokens_used = end->tokens_used != NULL ? end->tokens_used :
+		hold->has_tokens ? &hold->measures[UL_MEASURE_TOKENS] : NULL;
+	request.duration_ms = end->duration_ms;
+	request.scene_id = end->scene_id;
+	request.status = "success";
+	request.metadata = end->metadata == NULL ? hold->metadata : end->metadata;
+	request.bucket_start = &hold->bucket_start;
+	ul_request_measures(&request, measures);
+
+	if (hold->state == UL_HOLD_SETTLED)
+	{
+		if (request.amount != hold->settled_amount ||
+			measures[UL_MEASURE_TOKENS] != hold->settled_tokens)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNIQUE_VIOLATION),
+					 errmsg("hold \"%s\" was settled with another amount", hold->hold_id),
+					 errdetail("It was settled at %s.", timestamptz_to_str(hold->ended_at))));
+		return hold->answer;
+	}
+	check_open(hold);
+	if (!admit_more(hold, &request, now, &decision))
+	{
+		decision.hold_id = hold->hold_id;
+		return ul_decision_datum(&decision);
+	}
+
+	event_id = ul_record(&request, "settle", now);
+	report_settled(hold, &request, decision.reason, now, &decision);
+	decision.requested = measures[measure_named(&decision)];
+	decision.event_id = event_id;
+	decision.hold_id = hold->hold_id;
+	answer = ul_decision_datum(&decision);
+	write_end(hold, "settled", now, &request.amount, &measures[UL_MEASURE_TOKENS], answer);
+	return answer;
+}
+
+/* Ends an open hold whose key is locked. */
+static void
+give_back(const UlHold *hold, const UlHoldEnd *end, TimestampTz now)
+{
+	if (end->status != NULL)
+	{
+		UlRequest	request = {
+			.user_id = hold->user_id,
+			.usage_type = hold->usage_type,
+			.event_subtype = hold->event_subtype,
+			.amount = hold->measures[UL_MEASURE_AMOUNT],
+			.duration_ms = end->duration_ms,
+			.status = end->status,
+			.error_message = end->error_message,
+			.metadata = end->metadata == NULL ? hold->metadata : end->metadata,
+		};
+
+		(void) ul_record(&request, "use", now);
+	}
+	write_end(hold, "released", now, NULL, NULL, (Datum) 0);
+}
+
+bool
+ul_release(const UlHoldEnd *end)
+{
+	TimestampTz now;
+	UlHold	   *hold = lock_hold(end->hold_id, end->user_id, &now);
+
+	if (hold == NULL)
+		return false;
+	if (hold->state == UL_HOLD_SETTLED)
+		check_open(hold);
+	if (hold->state != UL_HOLD_OPEN)
+		return false;
+	give_back(hold, end, now);
+	return true;
+}
+
+static void
+collect_hold(const UlHold *hold, void *arg)
+{
+	List	  **holds = arg;
+	UlHold	   *copy = palloc(sizeof(UlHold));
+
+	*copy = *hold;
+	*holds = lappend(*holds, copy);
+}
+
+static int
+compare_keys(const ListCell *a, const ListCell *b)
+{
+	uint64		left = ((const UlKey *) lfirst(a))->hash;
+	uint64		right = ((const UlKey *) lfirst(b))->hash;
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
+int64
+ul_release_all(const UlHoldEnd *end, const char *usage_type)
+{
+	List	   *holds = NIL;
+	List	   *keys = NIL;
+	ListCell   *cell;
+	TimestampTz now;
+	int64		count = 0;
+
+	ul_read_open_holds(end->user_id, usage_type, ul_now(), collect_hold, &holds);
+	foreach(cell, holds)
+	{
+		const UlHold *hold = lfirst(cell);
+
+		keys = list_append_unique_ptr(keys, ul_xact_key(hold->user_id, hold->usage_type));
+	}
+	list_sort(keys, compare_keys);
+	foreach(cell, keys)
+	{
+		(void) ul_xact_lock(lfirst(cell));
+		ul_xact_close(lfirst(cell));
+	}
+
+	now = ul_now();
+	foreach(cell, holds)
+	{
+		const UlHold *seen = lfirst(cell);
+		UlHold	   *hold = ul_find_hold(seen->hold_id, now);
+
+		if (hold == NULL || hold->state != UL_HOLD_OPEN)
+			continue;
+		give_back(hold, end, now);
+		count++;
+	}
+	return count;
+}
+
+TimestampTz
+ul_renew(const char *hold_id, const char *user_id, int64 ttl)
+{
+	TimestampTz now;
+	UlHold	   *hold = lock_hold(hold_id, user_id, &now);
+	TimestampTz expires_at;
+	UlArgs		args = {0};
+
+	if (hold == NULL)
+		unknown_hold(hold_id);
+	check_open(hold);
+	expires_at = end_of(now, ttl);
+	ul_arg_text(&args, hold->hold_id);
+	ul_arg_text(&args, hold->user_id);
+	ul_arg_time(&args, expires_at);
+	ul_execute(UL_RENEW_HOLD, &args);
+	return expires_at;
+}
