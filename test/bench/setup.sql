@@ -108,3 +108,31 @@ CREATE TABLE attached.files (LIKE bare.files INCLUDING ALL);
 SELECT usage_set_limit('file_mb', 1000000000000);
 INSERT INTO usage_types (usage_type, log_events) VALUES ('file_mb', false);
 SELECT usage_attach('attached.files', 'file_mb', 'owner', 'mb', 'mb > 0');
+
+-- Credits: of ours one grant a user, and the seed's tables with what a spend by
+-- hand needs.
+SELECT count(usage.credit_grant('user' || g, 1000000000)) FROM generate_series(1, 10000) g;
+INSERT INTO usage.usage_types (usage_type, log_events) VALUES ('paid', false);
+SELECT usage.usage_set_limit('paid_daily', 1000000000, usage_type => 'paid');
+INSERT INTO usage.credit_costs (usage_type, credits) VALUES ('paid', 1);
+ALTER DATABASE postgres SET usage_limits.credits_enabled = on;
+CREATE TABLE bare.credits (
+	user_id text COLLATE "C" PRIMARY KEY,
+	balance bigint NOT NULL,
+	lifetime_earned bigint NOT NULL DEFAULT 0,
+	lifetime_spent bigint NOT NULL DEFAULT 0,
+	updated_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 70);
+CREATE TABLE bare.credit_transactions (
+	id bigserial PRIMARY KEY,
+	user_id text COLLATE "C" NOT NULL,
+	amount bigint NOT NULL,
+	balance_after bigint NOT NULL,
+	transaction_type text NOT NULL,
+	description text,
+	reference_id text,
+	metadata jsonb,
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX ON bare.credit_transactions (user_id, created_at);
+INSERT INTO bare.credits (user_id, balance) SELECT 'user' || g, 1000000000 FROM generate_series(1, 10000) g;

@@ -12,6 +12,7 @@ BEGIN {
 	floor["consume"] = floor["anniversary"] = "upsert"
 	floor["consume_event"] = floor["consume_many"] = floor["track"] = "insert_event"
 	floor["seed"] = "insert_event"
+	floor["spend"] = floor["consume_paid"] = "spend_bare"
 	floor["file_attached"] = "file_bare"
 	floor["files_attached"] = "files_bare"
 }
