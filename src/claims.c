@@ -95,7 +95,8 @@ ul_claim_tests(UlClaim *claims, int count, UlTest *tests)
 			continue;
 		tests[ntests].sum = &claim->sum;
 		tests[ntests].requested = claim->requested;
-		tests[ntests].value = claim->value;
+		tests[ntests].value = claim->value < 0 ? claim->value :
+			ul_add_saturated(claim->value, claim->room);
 		tests[ntests].denies = ul_claim_denies(claim);
 		ntests++;
 	}
@@ -196,7 +197,15 @@ bool
 ul_claim_denies(const UlClaim *claim)
 {
 	return ul_enforcement == UL_ENFORCEMENT_ON && claim->value >= 0 &&
-		claim->limit->enforcement == UL_HARD;
+		claim->limit->enforcement == UL_HARD && claim->paid == 0;
+}
+
+int64
+ul_claim_excess(const UlClaim *claim)
+{
+	int64		left = ul_claim_remaining(claim, claim->sum.used);
+
+	return claim->requested > left ? claim->requested - left : 0;
 }
 
 bool
@@ -216,7 +225,7 @@ ul_claim_reason(const UlClaim *claim)
 		return "ok";
 	if (ul_claim_denies(claim))
 		return claim->requested > claim->value ? "amount_exceeds_limit" : "limit_exceeded";
-	return claim->limit->enforcement == UL_SOFT ? "over_limit" : "shadow";
+	return claim->limit->enforcement == UL_SOFT || claim->paid > 0 ? "over_limit" : "shadow";
 }
 
 TimestampTz

@@ -32,6 +32,9 @@ typedef struct UlClaim
 								 * request */
 	bool		rate_used;
 
+	int64		room;			/* over the limit, that the gate is to give */
+	int64		paid;			/* how much over the limit is paid for */
+
 	/* ul_judge_claim: */
 	bool		exceeded;		/* the request does not fit */
 	TimestampTz fits_at;		/* when it would; DT_NOEND: unknown, or never */
@@ -81,7 +84,10 @@ extern bool ul_claim_uses_rate(const UlClaim *claim);
 /* Stores the states of the claims' rates, after a request was admitted. */
 extern void ul_store_rates(UlClaim *claims, int count);
 
-/* Whether the claim can deny: a hard limit that is not unlimited. */
+/* How much of what is requested is over the limit. */
+extern int64 ul_claim_excess(const UlClaim *claim);
+
+/* Whether the claim can deny: a hard limit that is not unlimited, and not paid for. */
 extern bool ul_claim_denies(const UlClaim *claim);
 
 /* Whether one more unit would be admitted. */

@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "alerts.h"
+#include "charge.h"
 #include "consume.h"
 #include "gate.h"
 #include "guc.h"
@@ -24,6 +25,7 @@ typedef struct UlGroup
 	int			first_claim;
 	int			nclaims;
 	bool		asks;			/* some amount is not 0 */
+	bool		relaxed;		/* counted in shared memory, for good */
 	bool		booked;			/* at the shared gate */
 	UlUse	   *uses;
 	int			nuses;
@@ -73,8 +75,8 @@ value_or_zero(const int64 *value)
 	return value == NULL ? 0 : *value;
 }
 
-static void
-request_measures(const UlRequest *request, int64 *measures)
+void
+ul_request_measures(const UlRequest *request, int64 *measures)
 {
 	measures[UL_MEASURE_AMOUNT] = request->amount;
 	measures[UL_MEASURE_TOKENS] = value_or_zero(request->tokens_used);
@@ -96,7 +98,7 @@ ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz n
 
 	if (strcmp(request->status, "success") == 0)
 	{
-		request_measures(request, use.amounts.measure);
+		ul_request_measures(request, use.amounts.measure);
 		use.amounts.events = strcmp(operation, "use") == 0 ? 1 : 0;
 	}
 	else if (strcmp(request->status, "failed") == 0)
@@ -104,6 +106,13 @@ ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz n
 	else
 		use.amounts.cancelled_events = 1;
 	return use;
+}
+
+/* Whether uses of a type are counted in shared memory alone until they are flushed. */
+static bool
+is_relaxed(const UlType *type)
+{
+	return type != NULL && type->relaxed && ul_shared_gate();
 }
 
 int64
@@ -129,9 +138,48 @@ ul_log_request(const UlRequest *request, const char *operation, const UlUse *use
 		.bucket_start = success ? &use->bucket_start : NULL,
 	};
 
-	if (!ul_analytics_enabled || (type != NULL && !type->log_events))
+	if (!ul_analytics_enabled || (type != NULL && !type->log_events) ||
+		(strcmp(operation, "use") == 0 && is_relaxed(type)))
 		return 0;
 	return ul_write_event(&event);
+}
+
+/* Asks for uses of a relaxed type, or for their opposites. */
+static UlOutcome
+use_relaxed(UlKey *key, UlTest *tests, int ntests, const UlUse *uses, int nuses, int sign,
+			TimestampTz now)
+{
+	UlRelaxedUse *relaxed = palloc(sizeof(UlRelaxedUse) * Max(nuses, 1));
+	UlOutcome	outcome;
+
+	for (int i = 0; i < nuses; i++)
+	{
+		const UlUse *use = &uses[i];
+		int64	   *amounts;
+
+		relaxed[i] = (UlRelaxedUse)
+		{
+			.bucket_start = use->bucket_start,
+				.event_subtype = use->event_subtype == NULL ? "" : use->event_subtype,
+				.amounts = use->amounts,
+				.first_at = use->at,
+				.last_at = use->at,
+				.of_uses = use->amounts.failed_events == 0 && use->amounts.cancelled_events == 0,
+		};
+		amounts = (int64 *) &relaxed[i].amounts;
+		for (size_t j = 0; j < UL_NAMOUNTS; j++)
+			amounts[j] *= sign;
+	}
+	outcome = ul_xact_use(key, tests, ntests, relaxed, nuses, now);
+	pfree(relaxed);
+	return outcome;
+}
+
+/* Counts uses that nobody can deny in shared memory; false if there is no room. */
+static bool
+use_for_good(UlKey *key, const UlUse *uses, int nuses)
+{
+	return use_relaxed(key, NULL, 0, uses, nuses, 1, uses->at) == UL_ADMITTED;
 }
 
 /* Looks whether a use that was booked has reached a threshold. */
@@ -150,10 +198,12 @@ int64
 ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 {
 	UlUse		use = ul_use_of_request(request, operation, now);
-
+	UlKey	   *key = ul_xact_key(request->user_id, request->usage_type);
 	int64		event_id;
 
-	ul_xact_book(ul_xact_key(request->user_id, request->usage_type), &use);
+	if (strcmp(operation, "use") != 0 || !is_relaxed(ul_find_type(request->usage_type)) ||
+		!use_for_good(key, &use, 1))
+		ul_xact_book(key, &use);
 	event_id = ul_log_request(request, operation, &use);
 	alert_of_use(request, &use, now);
 	return event_id;
@@ -208,7 +258,7 @@ sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
 			!ul_limit_counts(limit, requests[i].event_subtype))
 			continue;
 		applies = true;
-		request_measures(&requests[i], measures);
+		ul_request_measures(&requests[i], measures);
 		claim->requested += measures[limit->measure];
 		if (requests[i].amount != 0 && !dry_run)
 			claim->consumes += measures[limit->measure];
@@ -247,7 +297,7 @@ group_requests(const UlRequest *requests, int count, UlGroup *groups)
 		}
 		if (requests[i].amount != 0)
 			group->asks = true;
-		request_measures(&requests[i], measures);
+		ul_request_measures(&requests[i], measures);
 		for (int j = 0; j < UL_NMEASURES; j++)
 		{
 			group->measures[j] += measures[j];
@@ -343,6 +393,43 @@ make_uses(UlGroup *group, const UlRequest *requests, int count, TimestampTz now)
 			group->uses[group->nuses++] = ul_use_of_request(&requests[i], "use", now);
 }
 
+/* Asks the shared gate for one group, whose claims can deny. */
+static UlOutcome
+reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int count,
+			  TimestampTz now)
+{
+	UlTest	   *tests = palloc(sizeof(UlTest) * group->nclaims);
+	int			ntests = ul_claim_tests(claims, group->nclaims, tests);
+	UlOutcome	outcome;
+
+	ul_read_rates(claims, group->nclaims);
+	make_uses(group, requests, count, now);
+	if (group->relaxed)
+		outcome = use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1, now);
+	else
+		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
+							  group->uses, group->nuses, now);
+	group->booked = outcome == UL_ADMITTED;
+	pfree(tests);
+	return outcome;
+}
+
+/* Takes back what the shared gate has booked for groups. */
+static void
+unbook_groups(UlGroup *groups, int ngroups, TimestampTz now)
+{
+	for (int i = 0; i < ngroups; i++)
+	{
+		UlGroup    *group = &groups[i];
+
+		if (group->booked && group->relaxed)
+			(void) use_relaxed(group->key, NULL, 0, group->uses, group->nuses, -1, now);
+		else if (group->booked)
+			ul_xact_unbook(group->key, group->uses, group->nuses);
+		group->booked = false;
+	}
+}
+
 /*
  * Asks the shared gate for one group after the other.  What was booked is taken
  * back where another group is refused; the sums of all are known then.
@@ -357,29 +444,18 @@ reserve_groups(UlGroup *groups, int ngroups, UlClaim *claims, const UlRequest *r
 	{
 		UlGroup    *group = &groups[i];
 		UlClaim    *first = claims + group->first_claim;
-		UlTest	   *tests;
-		int			ntests;
 
 		group->booked = false;
+		group->relaxed = is_relaxed(ul_find_type(group->usage_type));
 		if (outcome == UL_REFUSED || !can_be_denied(group, claims))
-		{
 			ul_read_claims(first, group->nclaims, requests[0].user_id, group->usage_type, now);
-			continue;
-		}
-		ul_read_rates(first, group->nclaims);
-		tests = palloc(sizeof(UlTest) * group->nclaims);
-		ntests = ul_claim_tests(first, group->nclaims, tests);
-		make_uses(group, requests, count, now);
-		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
-							  group->uses, group->nuses, now);
-		group->booked = outcome == UL_ADMITTED;
-		pfree(tests);
+		else
+			outcome = reserve_group(group, first, requests, count, now);
 		if (outcome == UL_AGAIN || outcome == UL_UNAVAILABLE)
 			break;
 	}
-	for (int i = 0; outcome != UL_ADMITTED && i < ngroups; i++)
-		if (groups[i].booked)
-			ul_xact_unbook(groups[i].key, groups[i].uses, groups[i].nuses);
+	if (outcome != UL_ADMITTED)
+		unbook_groups(groups, ngroups, now);
 	return outcome;
 }
 
@@ -457,7 +533,7 @@ read_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
  */
 static UlClaim *
 ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
-		   TimestampTz *now, int *nclaims)
+		   const UlCharge *charge, TimestampTz *now, int *nclaims)
 {
 	for (int round = 0; round < MAX_ROUNDS; round++)
 	{
@@ -467,6 +543,8 @@ ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 
 		if (use_rates(claims, *nclaims))
 			break;
+		if (charge != NULL)
+			ul_charge_make_room(charge, claims, *nclaims);
 		outcome = reserve_groups(groups, ngroups, claims, requests, count, *now);
 		if (outcome == UL_ADMITTED || outcome == UL_REFUSED)
 			return claims;
@@ -477,38 +555,96 @@ ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 	return NULL;
 }
 
-/* Writes down what was admitted, and books it where the gate has not; the event's id. */
+/* Adds to what is booked for a request what it has cost beyond what was known then. */
+static void
+book_price(UlGroup *group, const UlUse *use, const UlRequest *request, int64 price)
+{
+	UlUse		more = {
+		.bucket_start = use->bucket_start,
+		.event_subtype = use->event_subtype,
+		.at = use->at,
+	};
+
+	more.amounts.measure[UL_MEASURE_CREDITS] = price - value_or_zero(request->credits_used);
+	if (more.amounts.measure[UL_MEASURE_CREDITS] != 0)
+		ul_xact_book(group->key, &more);
+}
+
+/*
+ * Writes down what was admitted, books it where the gate has not, and pays for
+ * it (charge NULL: it is free); the event's id.
+ */
 static int64
-record_requests(const UlGroup *groups, int ngroups, const UlRequest *requests, int count,
+record_requests(UlGroup *groups, const UlRequest *requests, int count, UlCharge *charge,
 				TimestampTz now)
 {
-	int64		event_id = 0;
+	int64	   *events = palloc0(sizeof(int64) * count);
 
 	for (int i = 0; i < count; i++)
 	{
-		const UlGroup *group = groups;
+		UlRequest	request = requests[i];
+		const int64 *price = charge == NULL ? NULL : ul_charge_price_of(charge, i);
+		UlGroup    *group = groups;
 		UlUse		use;
 
-		if (requests[i].amount == 0)
+		if (request.amount == 0)
 			continue;
-		while (strcmp(group->usage_type, requests[i].usage_type) != 0)
+		while (strcmp(group->usage_type, request.usage_type) != 0)
 			group++;
-		use = ul_use_of_request(&requests[i], "use", now);
-		if (!group->booked)
+		if (price != NULL)
+			request.credits_used = price;
+		else if (charge != NULL && !charge->is_had)
+			request.credits_used = charge->given[i].credits_used;
+		use = ul_use_of_request(&request, "use", now);
+		if (!group->booked &&
+			!(is_relaxed(ul_find_type(group->usage_type)) && use_for_good(group->key, &use, 1)))
 			ul_xact_book(group->key, &use);
-		event_id = ul_log_request(&requests[i], "use", &use);
-		alert_of_use(&requests[i], &use, now);
+		else if (price != NULL)
+			book_price(group, &use, &requests[i], *price);
+		events[i] = ul_log_request(&request, "use", &use);
+		alert_of_use(&request, &use, now);
 	}
-	return count > 1 ? 0 : event_id;
+	if (charge != NULL)
+		ul_charge_pay(charge, events);
+	return count > 1 ? 0 : events[0];
+}
+
+/*
+ * What limits say to requests; what is admitted at the shared gate is booked.
+ * What is over a limit, and can be paid for, is asked for again, with room for
+ * that, so that nobody else gets what it was not charged for.
+ */
+static UlClaim *
+judge_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
+			 bool dry_run, UlCharge *charge, TimestampTz *now, int *nclaims)
+{
+	for (int round = 0;; round++)
+	{
+		UlClaim    *claims = NULL;
+		bool		asked;
+
+		if (!dry_run && ul_shared_gate() && round < MAX_ROUNDS)
+			claims = ask_groups(groups, ngroups, requests, count, charge, now, nclaims);
+		asked = claims != NULL;
+		if (!asked)
+			claims = read_groups(groups, ngroups, requests, count, dry_run, now, nclaims);
+		for (int i = 0; i < *nclaims; i++)
+			ul_judge_claim(&claims[i]);
+		if (charge == NULL)
+			return claims;
+		if (!ul_charge_price(charge, claims, *nclaims) || !asked)
+			return claims;
+	}
 }
 
 static void
 decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 {
 	UlGroup    *groups = palloc(sizeof(UlGroup) * count);
+	UlCharge   *charge = ul_charge_begin(&requests, count);
 	int			ngroups = group_requests(requests, count, groups);
 	TimestampTz now = ul_now();
-	UlClaim    *claims = NULL;
+	UlClaim    *claims;
 	int			nclaims;
 
 	memset(decision, 0, sizeof(*decision));
@@ -518,28 +654,50 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 			groups[i].key = ul_xact_key(requests[0].user_id, groups[i].usage_type);
 		if (ngroups > 1)
 			qsort(groups, ngroups, sizeof(UlGroup), compare_groups);
-		if (ul_shared_gate())
-			claims = ask_groups(groups, ngroups, requests, count, &now, &nclaims);
 	}
-	if (claims == NULL)
-		claims = read_groups(groups, ngroups, requests, count, dry_run, &now, &nclaims);
-
-	for (int i = 0; i < nclaims; i++)
-		ul_judge_claim(&claims[i]);
+	claims = judge_groups(groups, ngroups, requests, count, dry_run, charge, &now, &nclaims);
 	if (nclaims > 0)
 		ul_decide(claims, nclaims, now, decision);
 	else
 		decide_unlimited(requests, groups, ngroups, dry_run, now, decision);
-	if (dry_run || !decision->allowed)
+	if (charge != NULL)
+		ul_charge_decide(charge, dry_run, now, decision);
+	if (dry_run)
 		return;
+	if (!decision->allowed)
+	{
+		unbook_groups(groups, ngroups, now);
+		return;
+	}
 	ul_store_rates(claims, nclaims);
-	decision->event_id = record_requests(groups, ngroups, requests, count, now);
+	decision->event_id = record_requests(groups, requests, count, charge, now);
+}
+
+/* Counts the answer: for the statistics, and a denial for usage_denials. */
+static void
+count_decision(const char *user_id, const UlDecision *decision, TimestampTz now)
+{
+	const UlLimit *limit;
+	UlPin		pin;
+
+	if (!ul_shared_gate())
+		return;
+	ul_note_database(false, now);
+	ul_count(decision->allowed ? UL_STAT_ADMITTED : UL_STAT_DENIED);
+	if (decision->allowed || decision->limit_type == NULL || !ul_worker_enabled)
+		return;
+	limit = ul_find_limit(decision->limit_type);
+	if (limit == NULL)
+		return;
+	ul_init_pin(&pin, user_id, limit->usage_type);
+	ul_shared_deny(&pin, limit->id, ul_utc_day(now), now);
 }
 
 void
 ul_consume(const UlRequest *requests, int count, UlDecision *decision)
 {
 	decide(requests, count, false, decision);
+	count_decision(requests[0].user_id, decision, ul_now());
 }
 
 void

@@ -59,6 +59,9 @@ extern void ul_check(const UlRequest *request, UlDecision *decision);
 extern void ul_check_limit(const char *user_id, const char *limit_type, int64 amount,
 						   UlDecision *decision);
 
+/* What is asked of each measure. */
+extern void ul_request_measures(const UlRequest *request, int64 *measures);
+
 /* The claims of every limit of a type on a user, nothing read yet; their number. */
 extern int	ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz now,
 							  UlClaim **claims);

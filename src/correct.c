@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "correct.h"
+#include "credits.h"
 #include "gate.h"
 #include "guc.h"
 #include "rate.h"
@@ -393,6 +394,9 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	event.operation = "refund";
 	event.bucket_start = &state.bucket_start;
 	event.refund_of = &event_id;
+	ul_credit_refund_event(state.user_id, event_id,
+						   state.refunded[UL_MEASURE_AMOUNT] + request.amount,
+						   state.measures[UL_MEASURE_AMOUNT]);
 	event_id = ul_write_event(&event);
 	report(&request, false, false, now, decision);
 	decision->event_id = event_id;

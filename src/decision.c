@@ -108,6 +108,13 @@ raise_denial(const UlDecision *decision, int64 rows)
 		append_string(&json, "retryAfter", NULL);
 	appendStringInfoChar(&json, '}');
 
+	if (strcmp(decision->reason, "insufficient_credits") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_CREDITS),
+				 errmsg("insufficient credits for \"%s\"", decision->usage_type),
+				 errdetail_internal("%s", json.data),
+				 resets ? errhint("The next refill is at %s.", reset_at) :
+				 errhint("Credits must be bought or given first.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_USAGE_LIMIT_EXCEEDED),
 			 errmsg("usage limit exceeded for \"%s\"", decision->limit_type),

@@ -84,6 +84,13 @@ extern bool ul_gate_try_forget_requests(void);
 /* Keeps everybody else from summing days; false if somebody does. */
 extern bool ul_gate_try_sum_days(void);
 
+/*
+ * Keeps others out of a user's credits until the transaction ends: "alone"
+ * everybody, else those who want to be alone.  A lock is that of many users, so
+ * that a transaction needs only so many of them.
+ */
+extern void ul_gate_lock_credits(const char *user_id, bool alone);
+
 /* A question about one sum: would "requested" more be at most "value"? */
 typedef struct UlTest
 {

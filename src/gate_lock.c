@@ -41,6 +41,10 @@
 #define LOCK_CLASS_ATTACHMENTS	0x7510
 #define LOCK_CLASS_ALERT		0x7511
 #define LOCK_CLASS_DAYS			0x7520
+#define LOCK_CLASS_CREDITS		0x7522
+
+/* Users share this many locks of credits. */
+#define CREDIT_LOCKS 1024
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -239,6 +243,14 @@ ul_gate_try_sum_days(void)
 	LOCKTAG		tag = lock_tag(ul_schema()->oid[UL_USAGE_DAYS], LOCK_CLASS_DAYS);
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+ul_gate_lock_credits(const char *user_id, bool alone)
+{
+	LOCKTAG		tag = lock_tag(hash_pair(user_id, "") % CREDIT_LOCKS, LOCK_CLASS_CREDITS);
+
+	(void) LockAcquire(&tag, alone ? ExclusiveLock : ShareLock, false, false);
 }
 
 typedef struct ReadState

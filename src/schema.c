@@ -44,6 +44,13 @@ static const char *const table_names[UL_NTABLES] = {
 	[UL_USAGE_IDEMPOTENCY] = "usage_idempotency",
 	[UL_USAGE_RATES] = "usage_rates",
 	[UL_USER_SUBSCRIPTIONS] = "user_subscriptions",
+	[UL_USER_CREDITS] = "user_credits",
+	[UL_CREDIT_GRANTS] = "credit_grants",
+	[UL_CREDIT_GRANTS_ID_SEQ] = "credit_grants_id_seq",
+	[UL_CREDIT_TRANSACTIONS] = "credit_transactions",
+	[UL_CREDIT_TRANSACTIONS_ID_SEQ] = "credit_transactions_id_seq",
+	[UL_CREDIT_DRAWS] = "credit_draws",
+	[UL_CREDIT_COSTS] = "credit_costs",
 	[UL_USAGE_DAYS] = "usage_days",
 	[UL_USAGE_COUNTERS_PKEY] = "usage_counters_pkey",
 	[UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX] = "usage_limit_overrides_user_id_idx",
@@ -52,6 +59,16 @@ static const char *const table_names[UL_NTABLES] = {
 	[UL_USAGE_IDEMPOTENCY_PKEY] = "usage_idempotency_pkey",
 	[UL_USAGE_RATES_PKEY] = "usage_rates_pkey",
 	[UL_USER_SUBSCRIPTIONS_USER_ID_KEY] = "user_subscriptions_user_id_key",
+	[UL_USER_CREDITS_PKEY] = "user_credits_pkey",
+	[UL_CREDIT_GRANTS_PKEY] = "credit_grants_pkey",
+	[UL_CREDIT_GRANTS_ID_IDX] = "credit_grants_id_idx",
+	[UL_CREDIT_GRANTS_OPEN_IDX] = "credit_grants_open_idx",
+	[UL_CREDIT_GRANTS_REFERENCE_IDX] = "credit_grants_reference_idx",
+	[UL_CREDIT_TRANSACTIONS_PKEY] = "credit_transactions_pkey",
+	[UL_CREDIT_TRANSACTIONS_ID_IDX] = "credit_transactions_id_idx",
+	[UL_CREDIT_TRANSACTIONS_REFERENCE_IDX] = "credit_transactions_reference_idx",
+	[UL_CREDIT_DRAWS_PKEY] = "credit_draws_pkey",
+	[UL_CREDIT_DRAWS_REFUND_IDX] = "credit_draws_refund_idx",
 	[UL_USAGE_DAYS_PKEY] = "usage_days_pkey",
 };
 
@@ -116,6 +133,20 @@ ul_relation_owner(Oid relid)
 	return owner;
 }
 
+/* A type of ours, in the schema that is being read. */
+static Oid
+find_type(const char *name)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+									   ObjectIdGetDatum(schema.namespace));
+
+	if (!OidIsValid(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("type \"%s\" of extension \"usage_limits\" does not exist", name)));
+	return type;
+}
+
 /* Whether our triggers on usage_counters fire whatever session_replication_role is. */
 static bool
 counters_watched(Oid relid)
@@ -156,13 +187,8 @@ read_schema(void)
 					 errmsg("relation \"%s\" of extension \"usage_limits\" does not exist",
 							table_names[i])));
 	}
-	schema.decision_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-										   CStringGetDatum("usage_decision"),
-										   ObjectIdGetDatum(schema.namespace));
-	if (!OidIsValid(schema.decision_type))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("type \"usage_decision\" of extension \"usage_limits\" does not exist")));
+	schema.decision_type = find_type("usage_decision");
+	schema.credit_decision_type = find_type("credit_decision");
 	schema.owner = ul_relation_owner(schema.oid[UL_USAGE_COUNTERS]);
 
 	schema.counters_watched = counters_watched(schema.oid[UL_USAGE_COUNTERS]);

@@ -24,6 +24,13 @@ typedef enum UlTable
 	UL_USAGE_IDEMPOTENCY,
 	UL_USAGE_RATES,
 	UL_USER_SUBSCRIPTIONS,
+	UL_USER_CREDITS,
+	UL_CREDIT_GRANTS,
+	UL_CREDIT_GRANTS_ID_SEQ,
+	UL_CREDIT_TRANSACTIONS,
+	UL_CREDIT_TRANSACTIONS_ID_SEQ,
+	UL_CREDIT_DRAWS,
+	UL_CREDIT_COSTS,
 	UL_USAGE_DAYS,
 	/* indexes */
 	UL_USAGE_COUNTERS_PKEY,
@@ -33,6 +40,16 @@ typedef enum UlTable
 	UL_USAGE_IDEMPOTENCY_PKEY,
 	UL_USAGE_RATES_PKEY,
 	UL_USER_SUBSCRIPTIONS_USER_ID_KEY,
+	UL_USER_CREDITS_PKEY,
+	UL_CREDIT_GRANTS_PKEY,
+	UL_CREDIT_GRANTS_ID_IDX,
+	UL_CREDIT_GRANTS_OPEN_IDX,
+	UL_CREDIT_GRANTS_REFERENCE_IDX,
+	UL_CREDIT_TRANSACTIONS_PKEY,
+	UL_CREDIT_TRANSACTIONS_ID_IDX,
+	UL_CREDIT_TRANSACTIONS_REFERENCE_IDX,
+	UL_CREDIT_DRAWS_PKEY,
+	UL_CREDIT_DRAWS_REFUND_IDX,
 	UL_USAGE_DAYS_PKEY,
 	UL_NTABLES
 } UlTable;
@@ -43,6 +60,7 @@ typedef struct UlSchema
 	Oid			namespace;
 	Oid			owner;			/* of usage_counters: whom our SQL runs as */
 	Oid			decision_type;	/* usage_decision */
+	Oid			credit_decision_type;
 	bool		counters_watched;	/* our trigger on usage_counters always
 									 * fires */
 	char	   *quoted_name;	/* the namespace, quoted where needed */

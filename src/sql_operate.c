@@ -43,6 +43,14 @@ static const struct
 	const char *name;
 	int			parts;
 }			functions[] = {
+	{"credit_balance", READER | APP | ADMIN},
+	{"credit_grant", BILLING | ADMIN},
+	{"credit_grants", READER | APP | ADMIN},
+	{"credit_refill", ADMIN},
+	{"credit_refund", BILLING | ADMIN},
+	{"credit_spend", APP | ADMIN},
+	{"credit_statement", READER | APP | ADMIN},
+	{"credit_void", BILLING | ADMIN},
 	{"usage_adjust", ADMIN},
 	{"usage_anomalies", READER | APP | ADMIN},
 	{"usage_attach", ADMIN},
@@ -69,6 +77,7 @@ static const struct
 	{"usage_now", READER | APP | ADMIN},
 	{"usage_preview", READER | APP | ADMIN},
 	{"usage_problem", READER | APP | ADMIN},
+	{"usage_reconcile", ADMIN},
 	{"usage_refund", ADMIN},
 	{"usage_repair", ADMIN},
 	{"usage_reset", ADMIN},
@@ -89,12 +98,13 @@ static const struct
 /* Tables that hold configuration, which the part admin may write */
 static const char *const config_tables[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
-	"user_subscriptions", "usage_members", "usage_alerts"
+	"user_subscriptions", "usage_members", "usage_alerts", "credit_costs"
 };
 
 /* Tables that say what has happened, which the part admin may read */
 static const char *const log_tables[] = {
-	"usage_alert_log", "usage_config_log", "usage_denials", "usage_events"
+	"usage_alert_log", "usage_config_log", "usage_denials", "usage_events",
+	"user_credits", "credit_grants", "credit_transactions", "credit_draws"
 };
 
 /* Tables and views whose names CREATE EXTENSION needs */
@@ -103,7 +113,8 @@ static const char *const relations[] = {
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
 	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_rates", "usage_members",
 	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log",
-	"usage_days", "usage_day_sums", "usage_day_marks"
+	"usage_days", "usage_day_sums", "usage_day_marks",
+	"user_credits", "credit_grants", "credit_transactions", "credit_draws", "credit_costs"
 };
 
 /*
@@ -216,7 +227,7 @@ usage_grant(PG_FUNCTION_ARGS)
 
 	if (!ul_has_schema_usage(schema->namespace, role_oid))
 		ul_execute_text(psprintf("GRANT USAGE ON SCHEMA %s TO %s", schema->quoted_name, role));
-	ul_execute_text(psprintf("GRANT USAGE ON TYPE @.usage_decision TO %s", role));
+	ul_execute_text(psprintf("GRANT USAGE ON TYPE @.usage_decision, @.credit_decision TO %s", role));
 	ul_execute_text(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s", function_list(parts), role));
 	if (parts == ADMIN)
 	{
@@ -240,7 +251,7 @@ usage_revoke(PG_FUNCTION_ARGS)
 	ul_execute_text(psprintf("REVOKE ALL ON TABLE %s, %s FROM %s",
 							 table_list(config_tables, lengthof(config_tables)),
 							 table_list(log_tables, lengthof(log_tables)), role));
-	ul_execute_text(psprintf("REVOKE ALL ON TYPE @.usage_decision FROM %s", role));
+	ul_execute_text(psprintf("REVOKE ALL ON TYPE @.usage_decision, @.credit_decision FROM %s", role));
 	ul_execute_text(psprintf("REVOKE USAGE ON SCHEMA %s FROM %s",
 							 ul_schema()->quoted_name, role));
 	PG_RETURN_VOID();
@@ -274,6 +285,8 @@ usage_maintain(PG_FUNCTION_ARGS)
 	put_count(rsinfo, "idempotency keys forgotten", done.keys_forgotten);
 	put_count(rsinfo, "rates forgotten", done.rates_forgotten);
 	put_count(rsinfo, "events deleted", done.events_deleted);
+	put_count(rsinfo, "counters flushed", done.counters_flushed);
+	put_count(rsinfo, "denials flushed", done.denials_flushed);
 	put_count(rsinfo, "alerts forgotten", done.alerts_forgotten);
 	put_count(rsinfo, "alerts reported", reported);
 	return (Datum) 0;

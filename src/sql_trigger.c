@@ -16,6 +16,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "costs.h"
 #include "guc.h"
 #include "limits.h"
 #include "schema.h"
@@ -28,6 +29,8 @@ PG_FUNCTION_INFO_V1(usage_limits_touch);
 PG_FUNCTION_INFO_V1(usage_limits_changed);
 PG_FUNCTION_INFO_V1(usage_limits_log_change);
 PG_FUNCTION_INFO_V1(usage_limits_read_only);
+PG_FUNCTION_INFO_V1(usage_limits_append_only);
+PG_FUNCTION_INFO_V1(usage_limits_cost_check);
 
 #define MAX_COLUMNS 32
 
@@ -393,6 +396,12 @@ check_durability(const TriggerData *trigger)
 				 errdetail("Limit \"%s\" of usage type \"%s\" has another.",
 						   TextDatumGetCString(other), TextDatumGetCString(args.value[0])),
 				 errhint("usage_set_limit with a durability changes all of them.")));
+	if (strcmp(TextDatumGetCString(args.value[1]), "relaxed") == 0 &&
+		ul_type_has_costs(TextDatumGetCString(args.value[0])))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a limit on usage that costs credits cannot be relaxed"),
+				 errdetail("Usage of \"%s\" costs credits.", TextDatumGetCString(args.value[0]))));
 }
 
 /* An override of a user's makes users stale, one of a tier's the configuration. */
@@ -460,4 +469,33 @@ usage_limits_read_only(PG_FUNCTION_ARGS)
 			 errmsg("cannot write view \"%s\"", RelationGetRelationName(trigger->tg_relation)),
 			 errhint("Usage is recorded by usage_track, and corrected by usage_adjust, usage_refund and usage_reset.")));
 	return PointerGetDatum(NULL);
+}
+
+Datum
+usage_limits_append_only(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("rows of \"%s\" cannot be changed or deleted",
+					RelationGetRelationName(trigger->tg_relation)),
+			 errhint("A spend is taken back by credit_refund, a grant by credit_void.")));
+	return PointerGetDatum(NULL);
+}
+
+Datum
+usage_limits_cost_check(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+	Row		   *row = begin_row(trigger);
+	char	   *usage_type = row_text(row, Anum_cost_usage_type);
+	const UlType *type = usage_type == NULL ? NULL : ul_find_type(usage_type);
+
+	if (type != NULL && type->relaxed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("usage of \"%s\" cannot cost credits", usage_type),
+				 errdetail("A limit of that type has durability relaxed.")));
+	return end_row(trigger, row);
 }

@@ -72,6 +72,19 @@ typedef enum UlStatement
 	UL_IMPORT_SUBSCRIPTION,
 	UL_IMPORT_COUNTER,
 	UL_DELETE_OLD_EVENTS,
+	UL_ADD_DENIALS,
+	UL_LOCK_CREDITS,
+	UL_BEGIN_CREDITS,
+	UL_SPEND_FAST,
+	UL_WRITE_CREDITS,
+	UL_WRITE_CREDITS_UNREAD,
+	UL_SPEND_PLAIN,
+	UL_INSERT_TRANSACTION,
+	UL_INSERT_DRAW,
+	UL_INSERT_GRANT,
+	UL_UPDATE_GRANT,
+	UL_UPDATE_GRANT_UNREAD,
+	UL_RECONCILE_CREDITS,
 	UL_INSERT_ALERT,
 	UL_FORGET_ALERTS,
 	UL_KEYS_WITH_ALERTS,
@@ -90,6 +103,7 @@ typedef enum UlStatement
 /* The statements of topics that have a file of their own; no text: not one of them. */
 extern const UlStatementText ul_alert_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_attach_statements[UL_NSTATEMENTS];
+extern const UlStatementText ul_credit_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_day_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_import_statements[UL_NSTATEMENTS];
 

@@ -2,6 +2,9 @@
 
 REVOKE ALL ON FUNCTION
 	usage_headers, usage_problem, usage_preview, usage_limits_previewed, usage_limits_replay,
+	credit_balance, credit_grant, credit_grants, credit_refill, credit_refund,
+	credit_spend, credit_statement, credit_void, usage_reconcile,
+	usage_limits_append_only, usage_limits_cost_check,
 	usage_adjust, usage_anomalies, usage_attach, usage_attachments, usage_check,
 	usage_check_action, usage_check_limit, usage_consume, usage_consume_many,
 	usage_detach, usage_distribution, usage_doctor, usage_drift, usage_enforce,
@@ -16,7 +19,7 @@ REVOKE ALL ON FUNCTION
 	usage_stats, usage_status, usage_summary, usage_top_users, usage_track,
 	usage_trends, usage_users
 	FROM PUBLIC;
-REVOKE USAGE ON TYPE usage_decision FROM PUBLIC;
+REVOKE USAGE ON TYPE usage_decision, credit_decision FROM PUBLIC;
 
 -- Data that a dump must carry, each table with the sequence behind it.
 
@@ -43,3 +46,12 @@ SELECT pg_extension_config_dump('usage_rates', '');
 SELECT pg_extension_config_dump('usage_denials', '');
 SELECT pg_extension_config_dump('usage_alert_log', '');
 SELECT pg_extension_config_dump('usage_alert_log_id_seq', '');
+SELECT pg_extension_config_dump('user_credits', '');
+SELECT pg_extension_config_dump('user_credits_id_seq', '');
+SELECT pg_extension_config_dump('credit_grants', '');
+SELECT pg_extension_config_dump('credit_grants_id_seq', '');
+SELECT pg_extension_config_dump('credit_transactions', '');
+SELECT pg_extension_config_dump('credit_transactions_id_seq', '');
+SELECT pg_extension_config_dump('credit_draws', '');
+SELECT pg_extension_config_dump('credit_costs', '');
+SELECT pg_extension_config_dump('credit_costs_id_seq', '');

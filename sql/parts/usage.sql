@@ -140,14 +140,14 @@ CREATE TYPE usage_decision AS (
 );
 COMMENT ON TYPE usage_decision IS 'The answer to "may this happen". Denied: the limit with the latest time at which the request could succeed is named. Allowed: the limit with the least remaining.';
 COMMENT ON COLUMN usage_decision.allowed IS 'Whether the request is admitted.';
-COMMENT ON COLUMN usage_decision.reason IS 'ok, unlimited, no_limit, limit_exceeded, amount_exceeds_limit, over_limit (soft), shadow (would have been denied) or not_enforced.';
+COMMENT ON COLUMN usage_decision.reason IS 'ok, unlimited, no_limit, limit_exceeded, amount_exceeds_limit, insufficient_credits, over_limit (soft, or paid for with credits), shadow (would have been denied) or not_enforced.';
 COMMENT ON COLUMN usage_decision.usage_type IS 'The usage type.';
 COMMENT ON COLUMN usage_decision.limit_type IS 'The limit named; null where there is none.';
 COMMENT ON COLUMN usage_decision.requested IS 'Units requested, in the limit''s measure.';
-COMMENT ON COLUMN usage_decision.current IS 'Usage in the limit''s window, with what this call consumed; of a rate, what has not left yet; without a limit, that of the UTC day.';
-COMMENT ON COLUMN usage_decision."limit" IS 'The limit''s value for this user; -1 is unlimited. Of a rate: how many units it allows at once.';
+COMMENT ON COLUMN usage_decision.current IS 'Usage in the limit''s window, with what this call consumed; of a rate, what has not left yet; without a limit, that of the UTC day. With insufficient_credits: the balance.';
+COMMENT ON COLUMN usage_decision."limit" IS 'The limit''s value for this user; -1 is unlimited. Of a rate: how many units it allows at once. With insufficient_credits: the price.';
 COMMENT ON COLUMN usage_decision.remaining IS 'What is left, never negative; null when unlimited.';
-COMMENT ON COLUMN usage_decision.reset_at IS 'Calendar and anniversary: the window''s end. Sliding and rate: when denied, the earliest instant at which the amount would fit; when allowed, the instant at which the usage counted now will have left. Null where there is none.';
+COMMENT ON COLUMN usage_decision.reset_at IS 'Calendar and anniversary: the window''s end. Sliding and rate: when denied, the earliest instant at which the amount would fit; when allowed, the instant at which the usage counted now will have left. With insufficient_credits: the next refill, or what is paid for becomes free. Null where there is none.';
 COMMENT ON COLUMN usage_decision.retry_after IS 'Denied: seconds to reset_at, rounded up; null when allowed, or when the amount can never fit.';
 COMMENT ON COLUMN usage_decision.event_id IS 'The event written; null when none was.';
 COMMENT ON COLUMN usage_decision.hold_id IS 'The hold made; null when none was.';
@@ -180,7 +180,7 @@ CREATE TABLE usage_denials (
 	PRIMARY KEY (user_id, limit_type, usage_date)
 );
 CREATE INDEX usage_denials_usage_date_idx ON usage_denials (usage_date);
-COMMENT ON TABLE usage_denials IS 'How often a limit denied a user on a UTC date. Not filled in this version: a denial writes nothing.';
+COMMENT ON TABLE usage_denials IS 'How often a limit denied a user on a UTC date. Filled where the library is preloaded and the worker enabled, within usage_limits.flush_interval.';
 COMMENT ON COLUMN usage_denials.user_id IS 'The user.';
 COMMENT ON COLUMN usage_denials.limit_type IS 'The limit that denied.';
 COMMENT ON COLUMN usage_denials.usage_date IS 'The UTC date.';

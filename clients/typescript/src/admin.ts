@@ -92,6 +92,16 @@ export interface UserListItem {
 	lastUsed: Date | null;
 }
 
+export interface PreviewedUser {
+	userId: string;
+	usageType: string;
+	/** How many requests would have been denied, and when the first. */
+	wouldDeny: number;
+	firstAt: Date;
+	/** Where the requests are known from. */
+	source: string;
+}
+
 /** Sets limits, tiers and overrides; needs the part `admin`, tiers and overrides the part `billing`. */
 export class UsageAdmin extends UsageClient {
 	/** Creates or changes a limit; what is not given stays. -1 is unlimited, 0 blocks. */
@@ -154,6 +164,20 @@ export class UsageAdmin extends UsageClient {
 			starts_at: params.startsAt,
 			expires_at: params.expiresAt,
 			reason: params.reason,
+		});
+	}
+
+	/** Who would have been denied over the last days, had the limit had another value. */
+	preview(
+		limitType: string,
+		newValue: number | bigint,
+		params: { tier?: string | undefined; days?: number | undefined } = {},
+	): Promise<PreviewedUser[]> {
+		return this.rows("usage_preview", {
+			limit_type: limitType,
+			new_value: newValue,
+			tier: params.tier,
+			days: params.days,
 		});
 	}
 

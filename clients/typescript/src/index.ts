@@ -1,6 +1,7 @@
 export {
 	type LimitConfig,
 	type LimitOverride,
+	type PreviewedUser,
 	type SetLimitParams,
 	type SetTierParams,
 	type Subscription,

@@ -181,6 +181,19 @@ export class UsageTracker extends UsageClient<TrackerOptions> {
 		});
 	}
 
+	/** Ends all open holds of a user, or those of one type. Returns how many. */
+	releaseAll(
+		userId: string,
+		params: { usageType?: string | undefined } & Pick<ReleaseParams, "status" | "errorMessage"> = {},
+	): Promise<number> {
+		return this.value("usage_release_all", {
+			user_id: userId,
+			usage_type: params.usageType,
+			status: params.status,
+			error_message: params.errorMessage,
+		});
+	}
+
 	/** Lets a hold count for `ttl` from now on. Returns until when. */
 	async renew(holdId: string, ttl: Interval, params: { userId?: string | undefined } = {}): Promise<Date> {
 		return toDate(await this.value<string>("usage_renew", { hold_id: holdId, ttl, user_id: params.userId }));

@@ -307,6 +307,28 @@ test("a lost connection is thrown, not taken for an answer", async () => {
 	await closed.end();
 });
 
+test("a connection that is lost in a transaction is thrown, and has used nothing", async () => {
+	const client = new pg.Client(database.app);
+	client.on("error", () => {});
+	await client.connect();
+	const inside = new UsageTracker(client);
+	await client.query("BEGIN");
+	await inside.enforce({ userId: "lost", usageType: "export", amount: 3 });
+	const closed = new Promise((resolve) => client.once("end", resolve));
+	await database.sql(
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND state LIKE 'idle in%'",
+		[database.app.user],
+	);
+	await closed;
+	const thrown = await inside
+		.enforce({ userId: "lost", usageType: "export" })
+		.catch((error: unknown) => error);
+	expect(thrown).toBeInstanceOf(Error);
+	expect(UsageLimitError.from(thrown)).toBeUndefined();
+	const usage = new UsageTracker(database.admin);
+	expect(await usage.check("lost", "export", { amount: 3 })).toMatchObject({ allowed: true, current: 0 });
+});
+
 test("what is no database is refused", async () => {
 	const usage = new UsageTracker({} as never);
 	await expect(usage.check("ann", "export")).rejects.toThrow(TypeError);
@@ -350,6 +372,14 @@ test("administers as a role that may", async () => {
 	expect(await admin.users({ search: "zo" })).toEqual([
 		{ userId: "zoe", tier: "pro", status: "active", lastUsed: expect.any(Date) },
 	]);
+	await usage.consume({ userId: "yan", usageType: "render", amount: 5 });
+	expect(await admin.preview("renders_daily", 2, { days: 1 })).toContainEqual({
+		userId: "yan",
+		usageType: "render",
+		wouldDeny: expect.any(Number),
+		firstAt: expect.any(Date),
+		source: "events",
+	});
 	expect(await admin.installDefaults()).toBe(0);
 	expect(await admin.version()).toEqual({
 		libraryVersion: expect.any(String),

@@ -1,5 +1,6 @@
 // @vitest-environment jsdom
 import { act, cleanup, render, renderHook, screen } from "@testing-library/react";
+import axe from "axe-core";
 import { createElement as h } from "react";
 import { hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
@@ -286,6 +287,15 @@ describe("<UsageDisplay>", () => {
 		await advance(6_000);
 		expect(screen.getByText("0 / 10")).toBeDefined();
 		expect(screen.getByText("Resets in 23h 59m")).toBeDefined();
+	});
+
+	test("has nothing that axe finds wrong", async () => {
+		const { container } = render(h("main", null, h(UsageDisplay, { source: sourceOf(every) })));
+		await settle();
+		vi.useRealTimers();
+		// colors need a real page
+		const { violations } = await axe.run(container, { rules: { "color-contrast": { enabled: false } } });
+		expect(violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([]);
 	});
 
 	test("has styles without Tailwind, which can be replaced or left out", async () => {

@@ -14,6 +14,7 @@ import {
 	primaryKey,
 	text,
 	timestamp,
+	unique,
 	uuid,
 } from "drizzle-orm/pg-core";
 import { bytea, usageDecision, xid8 } from "./columns.js";
@@ -233,6 +234,102 @@ export function usageSchema(schema?: string) {
 		(t) => [primaryKey({ columns: [t.userId, t.limitType] })],
 	);
 
+	const userCredits = table("user_credits", {
+		id: bigint("id", { mode: "number" }).generatedByDefaultAsIdentity().notNull(),
+		userId: text("user_id").primaryKey(),
+		balance: bigint("balance", { mode: "number" }).notNull().default(0),
+		lifetimeEarned: bigint("lifetime_earned", { mode: "number" }).notNull().default(0),
+		lifetimeSpent: bigint("lifetime_spent", { mode: "number" }).notNull().default(0),
+		lastRefillAt: timestamp("last_refill_at", { withTimezone: true }),
+		createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+		updatedAt: timestamp("updated_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+		sequenceNo: bigint("sequence_no", { mode: "number" }).notNull().default(0),
+		burningGrantId: bigint("burning_grant_id", { mode: "number" }),
+		burningLeft: bigint("burning_left", { mode: "number" }).notNull().default(0),
+		dueAt: timestamp("due_at", { withTimezone: true })
+			.notNull()
+			.default(sql`'infinity'::timestamp with time zone`),
+		refillDueAt: timestamp("refill_due_at", { withTimezone: true }),
+	});
+
+	const creditGrants = table(
+		"credit_grants",
+		{
+			id: bigint("id", { mode: "number" }).generatedByDefaultAsIdentity().notNull(),
+			userId: text("user_id").notNull(),
+			transactionType: text("transaction_type").notNull(),
+			amount: bigint("amount", { mode: "number" }).notNull(),
+			remaining: bigint("remaining", { mode: "number" }).notNull().default(0),
+			priority: bigint("priority", { mode: "number" }).notNull().default(0),
+			effectiveAt: timestamp("effective_at", { withTimezone: true }).notNull(),
+			expiresAt: timestamp("expires_at", { withTimezone: true }),
+			recursEvery: interval("recurs_every"),
+			maxRollover: bigint("max_rollover", { mode: "number" }).notNull().default(0),
+			periodEnd: timestamp("period_end", { withTimezone: true }),
+			voidedAt: timestamp("voided_at", { withTimezone: true }),
+			referenceId: text("reference_id"),
+			description: text("description"),
+			metadata: jsonb("metadata"),
+			createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+			isOpen: boolean("is_open").notNull().default(true),
+			hasStarted: boolean("has_started").notNull().default(false),
+			isDailyRefill: boolean("is_daily_refill").notNull().default(false),
+			granted: bigint("granted", { mode: "number" }).notNull().default(0),
+			lost: bigint("lost", { mode: "number" }).notNull().default(0),
+			sequenceNo: bigint("sequence_no", { mode: "number" }).notNull().default(0),
+		},
+		(t) => [primaryKey({ columns: [t.userId, t.id] })],
+	);
+
+	const creditTransactions = table(
+		"credit_transactions",
+		{
+			id: bigint("id", { mode: "number" }).generatedByDefaultAsIdentity().notNull(),
+			userId: text("user_id").notNull(),
+			amount: bigint("amount", { mode: "number" }).notNull(),
+			balanceAfter: bigint("balance_after", { mode: "number" }).notNull(),
+			transactionType: text("transaction_type").notNull(),
+			description: text("description"),
+			referenceId: text("reference_id"),
+			metadata: jsonb("metadata"),
+			createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+			sequenceNo: bigint("sequence_no", { mode: "number" }).notNull(),
+			grantId: bigint("grant_id", { mode: "number" }),
+			refundOf: bigint("refund_of", { mode: "number" }),
+			shortfall: bigint("shortfall", { mode: "number" }).notNull().default(0),
+		},
+		(t) => [primaryKey({ columns: [t.userId, t.sequenceNo] })],
+	);
+
+	const creditDraws = table(
+		"credit_draws",
+		{
+			userId: text("user_id").notNull(),
+			transactionId: bigint("transaction_id", { mode: "number" }).notNull(),
+			grantId: bigint("grant_id", { mode: "number" }).notNull(),
+			amount: bigint("amount", { mode: "number" }).notNull(),
+			shortfall: bigint("shortfall", { mode: "number" }).notNull().default(0),
+			refundOf: bigint("refund_of", { mode: "number" }),
+			drawNo: bigint("draw_no", { mode: "number" }).notNull(),
+		},
+		(t) => [primaryKey({ columns: [t.userId, t.transactionId, t.drawNo] })],
+	);
+
+	const creditCosts = table(
+		"credit_costs",
+		{
+			id: bigint("id", { mode: "number" }).generatedByDefaultAsIdentity().primaryKey(),
+			usageType: text("usage_type").notNull(),
+			eventSubtype: text("event_subtype"),
+			measure: text("measure").notNull().default("amount"),
+			credits: bigint("credits", { mode: "number" }).notNull(),
+			per: bigint("per", { mode: "number" }).notNull().default(1),
+			charge: text("charge").notNull().default("always"),
+			createdAt: timestamp("created_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+		},
+		(t) => [unique().on(t.usageType, t.eventSubtype, t.measure)],
+	);
+
 	const usageDays = table("usage_days", {
 		usageDate: date("usage_date").primaryKey(),
 		closedXid: xid8("closed_xid"),
@@ -277,6 +374,11 @@ export function usageSchema(schema?: string) {
 		usageDenials,
 		usageAlertLog,
 		usageRates,
+		userCredits,
+		creditGrants,
+		creditTransactions,
+		creditDraws,
+		creditCosts,
 		usageDays,
 		usageDaySums,
 		usageDayMarks,
@@ -300,6 +402,11 @@ export const {
 	usageDenials,
 	usageAlertLog,
 	usageRates,
+	userCredits,
+	creditGrants,
+	creditTransactions,
+	creditDraws,
+	creditCosts,
 	usageDays,
 	usageDaySums,
 	usageDayMarks,
