@@ -169,25 +169,27 @@ describe("the cache", () => {
 });
 
 describe("denials", () => {
-	const features = (functions: string[], preloaded: boolean | undefined) => ({
+	const features = (preloaded: boolean, worker: boolean | undefined, relations = ["usage_denials"]) => ({
 		schema: "usage",
 		version: "1",
-		functions: new Set(functions),
-		readable: new Set(["usage_denials"]),
+		functions: new Set<string>(),
+		readable: new Set<string>(),
 		writable: new Set<string>(),
-		relations: new Set(["usage_denials"]),
+		relations: new Set(relations),
 		preloaded,
+		worker,
 		role: "x",
 		inRecovery: false,
 	});
 	it.each([
-		[["usage_limits_memory"], true, "counted"],
-		[["usage_limits_memory"], false, "not preloaded"],
-		[["usage_limits_memory"], undefined, "unknown"],
-		[[], true, "not supported"],
-		[[], false, "not preloaded"],
-	] as const)("%j preloaded: %s is %s", (functions, preloaded, state) => {
-		expect(denialsState(features([...functions], preloaded))).toBe(state);
+		[true, true, "counted"],
+		[true, false, "no worker"],
+		[true, undefined, "not supported"],
+		[false, true, "not preloaded"],
+		[false, undefined, "not preloaded"],
+	] as const)("preloaded: %s, with a worker: %s is %s", (preloaded, worker, state) => {
+		expect(denialsState(features(preloaded, worker))).toBe(state);
+		expect(denialsState(features(preloaded, worker, []))).toBe("not supported");
 	});
 });
 

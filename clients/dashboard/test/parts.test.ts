@@ -119,6 +119,10 @@ describe("denials", () => {
 		for (let request = 0; request < 5; request++)
 			await database.rows("SELECT usage_consume('dora', 'export')");
 		await database.rows("SELECT usage_maintain()");
+		const { count } = await database.one(
+			"SELECT sum(count)::bigint AS count FROM usage_denials WHERE user_id = 'dora'",
+		);
+		expect(count).toBe(2);
 		await open("/overview?days=7");
 		const expected = await database.rows<{ limit_type: string; count: number }>(
 			"SELECT limit_type, sum(count)::bigint AS count FROM usage_denials GROUP BY 1 ORDER BY 2 DESC, 1",

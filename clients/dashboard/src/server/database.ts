@@ -31,8 +31,10 @@ export interface Features {
 	writable: ReadonlySet<string>;
 	/** Tables and views that are there, readable or not */
 	relations: ReadonlySet<string>;
-	/** shared_preload_libraries names the extension; undefined when our role may not know */
-	preloaded: boolean | undefined;
+	/** The library is preloaded: only then it has a setting for its shared memory */
+	preloaded: boolean;
+	/** Workers that write what shared memory counts; undefined in versions without any */
+	worker: boolean | undefined;
 	role: string;
 	inRecovery: boolean;
 }
@@ -205,10 +207,16 @@ async function findFeatures(client: pg.PoolClient): Promise<Features> {
        AND d.deptype = 'e' AND c.relkind IN ('r', 'p', 'v')`,
 		[extension.oid],
 	);
-	const {
-		rows: [preload],
-	} = await client.query<{ libraries: string | null }>(
-		`SELECT setting AS libraries FROM pg_settings WHERE name = 'shared_preload_libraries'`,
+	// the settings are the library's once it is loaded, and nobody else's
+	if (functions.some(({ name }) => name === "usage_now"))
+		await client.query(`SELECT ${extension.schema}.usage_now()`);
+	const settings = only(
+		(
+			await client.query<{ counters: string | null; worker: string | null }>(
+				`SELECT current_setting('usage_limits.max_counters', true) AS counters,
+				   current_setting('usage_limits.worker_enabled', true) AS worker`,
+			)
+		).rows,
 	);
 	const names = (rows: { name: string }[]) => new Set(rows.map((row) => row.name));
 	return {
@@ -218,7 +226,8 @@ async function findFeatures(client: pg.PoolClient): Promise<Features> {
 		readable: names(relations.filter((row) => row.readable)),
 		writable: names(relations.filter((row) => row.writable)),
 		relations: names(relations),
-		preloaded: preload && (preload.libraries ?? "").split(/[\s,"]+/).includes("usage_limits"),
+		preloaded: settings.counters !== null,
+		worker: settings.worker === null ? undefined : settings.worker === "on",
 		role: extension.role,
 		inRecovery: extension.in_recovery,
 	};

@@ -2,16 +2,14 @@
 import { type Features, NotInstalledError } from "../database";
 import { type Context, openProcedure, router } from "../trpc";
 
-export type Denials = "counted" | "not preloaded" | "unknown" | "not supported";
+export type Denials = "counted" | "not preloaded" | "no worker" | "not supported";
 
-/** Denials are counted in shared memory, so only where the library is preloaded. */
-export function denialsState(features: Features): Denials {
-	if (!features.relations.has("usage_denials")) return "not supported";
-	if (!features.functions.has("usage_limits_memory") && !features.relations.has("usage_limits_memory")) {
-		return features.preloaded === false ? "not preloaded" : "not supported";
-	}
-	if (features.preloaded === undefined) return "unknown";
-	return features.preloaded ? "counted" : "not preloaded";
+/** Denials are counted in shared memory, so only where the library is preloaded, and written by a worker. */
+export function denialsState({ relations, preloaded, worker }: Features): Denials {
+	if (!relations.has("usage_denials")) return "not supported";
+	if (!preloaded) return "not preloaded";
+	if (worker === undefined) return "not supported";
+	return worker ? "counted" : "no worker";
 }
 
 function capabilities(features: Features, readOnly: boolean) {

@@ -56,11 +56,15 @@ function Content({ state, readable, limits, users }: Denials) {
 					This version of the extension writes nothing when it denies.
 				</Empty>
 			);
+		if (state === "no worker")
+			return (
+				<Empty icon={ShieldBan} title="Denials are not counted">
+					A background worker writes them, and <code>usage_limits.worker_enabled</code> is off.
+				</Empty>
+			);
 		return (
 			<Empty icon={ShieldCheck} title="No denials">
-				{state === "unknown"
-					? "They are counted only where the library is preloaded, which the dashboard’s role may not know."
-					: "No limit has refused anything in this range."}
+				No limit has refused anything in this range.
 			</Empty>
 		);
 	}

@@ -16,9 +16,9 @@ const columns: Columns<Rate> = [
 		header: "Operation",
 		meta: { heading: true, grow: true },
 		cell: ({ row }) => (
-			<span className="nowrap">
-				{nameText(row.original.usageType)}
-				{row.original.eventSubtype && <span className="faint"> · {row.original.eventSubtype}</span>}
+			<span className="stacked-left nowrap">
+				<span>{nameText(row.original.usageType)}</span>
+				{row.original.eventSubtype && <span className="faint">{row.original.eventSubtype}</span>}
 			</span>
 		),
 		accessorFn: (row) => `${row.usageType} ${row.eventSubtype ?? ""}`,
@@ -51,7 +51,7 @@ const columns: Columns<Rate> = [
 	},
 	{
 		id: "duration",
-		header: "Average",
+		header: "Took",
 		accessorFn: (row) => row.duration ?? 0,
 		meta: { number: true, wideOnly: true },
 		cell: ({ row }) => (row.original.duration === null ? "–" : durationText(row.original.duration)),
