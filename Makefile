@@ -5,23 +5,32 @@ MODULE_big = usage_limits
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 
 # The install script is these parts, in this order.
-SQL_PARTS = $(addprefix sql/parts/, header.sql clock.sql config.sql usage.sql \
-	triggers.sql functions.sql analytics.sql doctor.sql privileges.sql)
+SQL_PARTS = $(addprefix sql/parts/, header.sql clock.sql config.sql usage.sql rates.sql \
+	triggers.sql functions.sql credits.sql attach.sql day_sums.sql analytics.sql preview.sql http.sql doctor.sql privileges.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
 REGRESS = setup limits_config tiers overrides track check consume enforce \
-	measures windows sliding corrections bigint errors transactions idempotency \
+	measures windows anniversary sliding rate change preview http corrections bigint errors transactions idempotency \
 	status privileges search_path maintain comments \
+	attach attach_expressions attach_partitions alerts \
 	anew stat_summary stat_stats stat_explain stat_users stat_top_users stat_trends \
 	stat_funnel stat_error_rates stat_distribution stat_anomalies stat_errors \
-	doctor import drop_extension cleanup
-REGRESS_OPTS = --inputdir=test --temp-instance=./tmp_check --temp-config=test/usage_limits.conf
+	credit_spend credit_time credit_refund credit_usage credit_transactions \
+	day_sums doctor import drop_extension cleanup
+# Of the servers that the tests start; test/preload.conf is the other.
+TEMP_CONFIG ?= test/usage_limits.conf
+REGRESS_OPTS = --inputdir=test --temp-instance=./tmp_check --temp-config=$(TEMP_CONFIG)
 ISOLATION = race_last_unit race_two_limits race_rollback race_savepoint \
 	race_config_change race_repeatable_read race_serializable race_prepared \
 	race_opposite_order race_idempotency race_track_never_waits race_corrections \
-	race_maintain race_check_never_waits
-ISOLATION_OPTS = --inputdir=test --outputdir=. --temp-instance=./tmp_check_iso --temp-config=test/usage_limits.conf
+	race_maintain race_check_never_waits race_attach race_alerts race_rate race_day_sums race_credits race_credits_isolation
+# With the library preloaded, where a prepared transaction makes nobody wait.
+ISOLATION_SHARED = race_last_unit race_two_limits race_rollback race_savepoint \
+	race_config_change race_repeatable_read race_serializable race_shared_prepared \
+	race_opposite_order race_idempotency race_track_never_waits race_corrections \
+	race_maintain race_check_never_waits race_attach race_alerts race_rate race_day_sums race_credits race_credits_isolation
+ISOLATION_OPTS = --inputdir=test --outputdir=. --temp-instance=./tmp_check_iso --temp-config=$(TEMP_CONFIG)
 TAP_TESTS = 1
 PROVE_TESTS = test/t/*.pl
 

@@ -21,6 +21,9 @@ typedef enum UlMeasure
 /* The most that one call may ask for, of any measure */
 #define UL_MAX_AMOUNT	INT64CONST(1000000000000000)
 
+/* The length at most of a user's id, a subtype and other names */
+#define UL_MAX_NAME_BYTES	255
+
 /* What goes into a counter row: sums, or what is to be added to them */
 typedef struct UlAmounts
 {

@@ -15,7 +15,6 @@
 
 #include "args.h"
 
-#define MAX_NAME_BYTES		255
 #define MAX_TYPE_CHARACTERS	50
 
 static void
@@ -32,10 +31,10 @@ ul_check_user_id(const char *value, const char *name)
 {
 	size_t		length = strlen(value);
 
-	if (length == 0 || length > MAX_NAME_BYTES)
+	if (length == 0 || length > UL_MAX_NAME_BYTES)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s must be 1 to %d bytes long", name, MAX_NAME_BYTES)));
+				 errmsg("%s must be 1 to %d bytes long", name, UL_MAX_NAME_BYTES)));
 }
 
 void
@@ -129,6 +128,23 @@ ul_arg_optional_amount(FunctionCallInfo fcinfo, int n, const char *name)
 		return NULL;
 	value = palloc(sizeof(int64));
 	*value = ul_arg_amount(fcinfo, n, name);
+	return value;
+}
+
+int64
+ul_arg_limit_value(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	int64		value;
+
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("%s must not be null", name)));
+	value = PG_GETARG_INT64(n);
+	if (value < -1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a limit's value must be -1 (unlimited), 0 (blocks) or more")));
 	return value;
 }
 

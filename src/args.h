@@ -39,6 +39,9 @@ extern const char *ul_arg_subtype(FunctionCallInfo fcinfo, int n);
 extern int64 ul_arg_amount(FunctionCallInfo fcinfo, int n, const char *name);
 extern const int64 *ul_arg_optional_amount(FunctionCallInfo fcinfo, int n, const char *name);
 
+/* A limit's value: -1 or more. */
+extern int64 ul_arg_limit_value(FunctionCallInfo fcinfo, int n, const char *name);
+
 /* NULL for null. */
 extern const pg_uuid_t *ul_arg_uuid(FunctionCallInfo fcinfo, int n);
 extern const Jsonb *ul_arg_jsonb(FunctionCallInfo fcinfo, int n);

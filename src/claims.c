@@ -3,47 +3,25 @@
  * claims.c
  *		What limits say to a request.
  *
- * Amounts are compared by subtraction, and sums that would be out of range
- * stay at the end of it, so that no comparison overflows.
+ * Amounts are compared by subtraction, so that no comparison overflows.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "common/int.h"
 #include "utils/timestamp.h"
 
 #include "claims.h"
 #include "gate.h"
 #include "guc.h"
+#include "rate.h"
+#include "scan.h"
 #include "xact.h"
 
-/* Reading a key's rows into claims */
-typedef struct ReadState
+bool
+ul_limit_sums(const UlLimit *limit)
 {
-	UlClaim    *claims;
-	int			count;
-	TimestampTz newest_bucket;
-} ReadState;
-
-static int64
-add_saturated(int64 a, int64 b)
-{
-	int64		sum;
-
-	if (pg_add_s64_overflow(a, b, &sum))
-		return b > 0 ? PG_INT64_MAX : PG_INT64_MIN;
-	return sum;
-}
-
-static int64
-subtract_saturated(int64 a, int64 b)
-{
-	int64		difference;
-
-	if (pg_sub_s64_overflow(a, b, &difference))
-		return b < 0 ? PG_INT64_MAX : PG_INT64_MIN;
-	return difference;
+	return limit->kind == UL_KIND_COUNTER || limit->kind == UL_KIND_GAUGE;
 }
 
 bool
@@ -57,165 +35,148 @@ void
 ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, TimestampTz now)
 {
 	TimestampTz reset = ul_last_reset(user, limit->usage_type, DT_NOEND);
+	UlWindow	window;
 
 	memset(claim, 0, sizeof(*claim));
 	claim->user = user;
 	claim->limit = limit;
 	claim->value = ul_limit_value(limit, user, now, &claim->source);
-	claim->window = ul_window_at(&limit->period, ul_limit_zone(limit, user), now);
-	claim->window.start = Max(claim->window.start, reset);
-}
-
-/* Adds usage of a sub-bucket, wherever it belongs among the others. */
-static void
-add_part(UlClaim *claim, TimestampTz bucket_start, int64 used)
-{
-	int			at = claim->nparts;
-
-	while (at > 0 && claim->parts[at - 1].bucket_start > bucket_start)
-		at--;
-	if (at > 0 && claim->parts[at - 1].bucket_start == bucket_start)
+	window = ul_limit_window(limit, user, now);
+	claim->sum.measure = limit->measure;
+	claim->sum.event_subtype = limit->event_subtype;
+	if (limit->period.alignment == UL_ALIGN_SLIDING)
+		claim->sum.sub_bucket = limit->period.sub_bucket;
+	claim->sum.start = Max(window.start, reset);
+	claim->sum.end = window.end;
+	claim->at = Max(now, reset);
+	ul_gcra_init(&claim->rate_state);
+	if (limit->kind == UL_KIND_RATE && claim->value > 0)
 	{
-		claim->parts[at - 1].used = add_saturated(claim->parts[at - 1].used, used);
-		return;
-	}
-	if (claim->parts == NULL)
-		claim->parts = palloc(sizeof(UlPart) * 8);
-	else if (claim->nparts >= 8 && (claim->nparts & (claim->nparts - 1)) == 0)
-		claim->parts = repalloc(claim->parts, sizeof(UlPart) * claim->nparts * 2);
-	memmove(&claim->parts[at + 1], &claim->parts[at], sizeof(UlPart) * (claim->nparts - at));
-	claim->parts[at].bucket_start = bucket_start;
-	claim->parts[at].used = used;
-	claim->nparts++;
-}
-
-static void
-add_usage(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
-{
-	ReadState  *state = arg;
-
-	state->newest_bucket = Max(state->newest_bucket, bucket_start);
-	for (int i = 0; i < state->count; i++)
-	{
-		UlClaim    *claim = &state->claims[i];
-		const UlLimit *limit = claim->limit;
-		int64		used = measures[limit->measure];
-
-		if (limit->kind == UL_KIND_CONCURRENCY || used == 0 ||
-			bucket_start < claim->window.start || bucket_start >= claim->window.end ||
-			!ul_limit_counts(limit, event_subtype))
-			continue;
-		if (limit->period.alignment == UL_ALIGN_SLIDING)
-			add_part(claim, bucket_start, used);
-		else
-			claim->used = add_saturated(claim->used, used);
+		claim->rate.units = claim->value;
+		claim->rate.period = limit->rate_period;
+		if (limit->burst > 0)
+			claim->value = limit->burst;
+		claim->value = Min(claim->value, ul_gcra_max_units(&claim->rate, claim->at));
 	}
 }
 
-/*
- * The usage of a sliding window.  What was taken back with an adjustment makes
- * room for what was used before it, which leaves the window first: it must not
- * make more room than there is.  So it is not the sum of all parts but the
- * most that the newest ones add up to, however many they are.
- */
-static void
-sum_parts(UlClaim *claim)
+/* Whether usage leaves bit by bit, and not when a window ends. */
+static bool
+leaves_gradually(const UlLimit *limit)
 {
-	int64		sum = 0;
-
-	claim->used = 0;
-	for (int i = claim->nparts - 1; i >= 0; i--)
-	{
-		sum = add_saturated(sum, claim->parts[i].used);
-		claim->used = Max(claim->used, sum);
-	}
+	return limit->period.alignment == UL_ALIGN_SLIDING || limit->kind == UL_KIND_RATE;
 }
 
-/* When no more than some usage will be left in a sliding window, or DT_NOEND. */
+/* When no more than some usage will be left of what leaves gradually, or DT_NOEND. */
 static TimestampTz
-parts_left_at(const UlClaim *claim, int64 usage)
+falls_to(const UlClaim *claim, int64 usage)
 {
-	int64		sum = 0;
+	int			part;
 
-	for (int i = claim->nparts - 1; i >= 0; i--)
-	{
-		sum = add_saturated(sum, claim->parts[i].used);
-		if (sum > usage)
-			return ul_sliding_leaves(&claim->limit->period, claim->parts[i].bucket_start);
-	}
-	return DT_NOEND;
+	if (claim->limit->kind == UL_KIND_RATE)
+		return claim->sum.used > usage ?
+			ul_gcra_falls_to(&claim->rate_state, usage) : DT_NOEND;
+	part = ul_sum_part_above(&claim->sum, usage);
+	if (part < 0)
+		return DT_NOEND;
+	return ul_sliding_leaves(&claim->limit->period, claim->sum.parts[part].start);
 }
 
-/* Calls "seen" for the transaction's own cells of a key. */
-static void
-read_pending(const char *user_id, const char *usage_type, UlCounterSeen seen, void *arg)
+int
+ul_claim_tests(UlClaim *claims, int count, UlTest *tests)
 {
-	UlKey	   *key = ul_xact_find_key(user_id, usage_type);
+	int			ntests = 0;
 
-	if (key == NULL)
-		return;
-	for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
-		for (UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
-			seen(cell->bucket_start, cell->event_subtype, frame->amounts.measure, arg);
+	for (int i = 0; i < count; i++)
+	{
+		UlClaim    *claim = &claims[i];
+
+		if (!ul_limit_sums(claim->limit))
+			continue;
+		tests[ntests].sum = &claim->sum;
+		tests[ntests].requested = claim->requested;
+		tests[ntests].value = claim->value < 0 ? claim->value :
+			ul_add_saturated(claim->value, claim->room);
+		tests[ntests].denies = ul_claim_denies(claim);
+		ntests++;
+	}
+	return ntests;
 }
 
 void
-ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type)
+ul_read_rates(UlClaim *claims, int count)
 {
-	ReadState	state = {.claims = claims,.count = count,.newest_bucket = DT_NOBEGIN};
-	TimestampTz from = DT_NOEND;
+	for (int i = 0; i < count; i++)
+	{
+		UlClaim    *claim = &claims[i];
 
-	for (int i = 0; i < count; i++)
-		if (claims[i].limit->kind != UL_KIND_CONCURRENCY)
-			from = Min(from, claims[i].window.start);
-	if (from == DT_NOEND)
-		return;
-	ul_gate_read(user_id, usage_type, from, add_usage, &state);
-	ul_xact_rows_read(user_id, usage_type, state.newest_bucket);
-	read_pending(user_id, usage_type, add_usage, &state);
-	for (int i = 0; i < count; i++)
-		if (claims[i].limit->period.alignment == UL_ALIGN_SLIDING)
-			sum_parts(&claims[i]);
+		if (claim->limit->kind != UL_KIND_RATE)
+			continue;
+		ul_rate_read(claim->user->user_id, claim->limit->limit_type, &claim->rate_state);
+		if (claim->rate_state.written_at < claim->sum.start)
+			ul_gcra_init(&claim->rate_state);
+		if (claim->rate.units > 0)
+			ul_gcra_apply(&claim->rate_state, &claim->rate);
+		claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	}
 }
 
-typedef struct SumState
+void
+ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+			   TimestampTz now)
 {
-	TimestampTz from;
-	TimestampTz newest;
-	int64		sum;
-} SumState;
+	UlTest	   *tests = palloc(sizeof(UlTest) * Max(count, 1));
+	int			ntests = ul_claim_tests(claims, count, tests);
 
-static void
-add_to_sum(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
-{
-	SumState   *state = arg;
-
-	if (bucket_start < state->from)
-		return;
-	state->sum = add_saturated(state->sum, measures[UL_MEASURE_AMOUNT]);
-	state->newest = Max(state->newest, bucket_start);
-}
-
-static SumState
-sum_since(const char *user_id, const char *usage_type, TimestampTz from)
-{
-	SumState	state = {.from = from,.newest = DT_NOBEGIN};
-
-	ul_gate_read(user_id, usage_type, from, add_to_sum, &state);
-	read_pending(user_id, usage_type, add_to_sum, &state);
-	return state;
+	ul_xact_read(user_id, usage_type, UL_ASK_READ, tests, ntests, now);
+	pfree(tests);
+	ul_read_rates(claims, count);
 }
 
 int64
-ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from)
+ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from, UlAsk ask,
+			   TimestampTz now)
 {
-	return sum_since(user_id, usage_type, from).sum;
+	UlSum		sum = {.measure = UL_MEASURE_AMOUNT,.start = from,.end = DT_NOEND};
+	UlTest		test = {.sum = &sum};
+
+	ul_xact_read(user_id, usage_type, ask, &test, 1, now);
+	return sum.used;
+}
+
+typedef struct NewestState
+{
+	TimestampTz newest;
+} NewestState;
+
+static void
+note_bucket(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
+{
+	NewestState *state = arg;
+
+	state->newest = Max(state->newest, bucket_start);
 }
 
 TimestampTz
 ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from)
 {
-	return sum_since(user_id, usage_type, from).newest;
+	NewestState state = {.newest = DT_NOBEGIN};
+	UlKey	   *key = ul_xact_key(user_id, usage_type);
+	Snapshot	snapshot = ul_latest_snapshot(false);
+
+	ul_gate_scan(user_id, usage_type, from, snapshot, note_bucket, &state);
+	ul_release_snapshot(snapshot);
+	for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
+		if (cell->top != NULL && cell->bucket_start >= from)
+			state.newest = Max(state.newest, cell->bucket_start);
+	if (ul_shared_gate())
+	{
+		TimestampTz reserved = ul_shared_newest_bucket(&key->pin);
+
+		if (reserved >= from)
+			state.newest = Max(state.newest, reserved);
+	}
+	return state.newest;
 }
 
 void
@@ -223,26 +184,34 @@ ul_judge_claim(UlClaim *claim)
 {
 	claim->fits_at = DT_NOEND;
 	claim->exceeded = claim->value >= 0 &&
-		claim->requested > subtract_saturated(claim->value, claim->used);
+		claim->requested > ul_subtract_saturated(claim->value, claim->sum.used);
 	if (!claim->exceeded || claim->requested > claim->value)
 		return;
-	if (claim->limit->period.alignment == UL_ALIGN_SLIDING)
-		claim->fits_at = parts_left_at(claim, claim->value - claim->requested);
+	if (leaves_gradually(claim->limit))
+		claim->fits_at = falls_to(claim, claim->value - claim->requested);
 	else
-		claim->fits_at = claim->window.end;
+		claim->fits_at = claim->sum.end;
 }
 
 bool
 ul_claim_denies(const UlClaim *claim)
 {
 	return ul_enforcement == UL_ENFORCEMENT_ON && claim->value >= 0 &&
-		claim->limit->enforcement == UL_HARD;
+		claim->limit->enforcement == UL_HARD && claim->paid == 0;
+}
+
+int64
+ul_claim_excess(const UlClaim *claim)
+{
+	int64		left = ul_claim_remaining(claim, claim->sum.used);
+
+	return claim->requested > left ? claim->requested - left : 0;
 }
 
 bool
 ul_claim_admits(const UlClaim *claim)
 {
-	return claim->used < claim->value || !ul_claim_denies(claim);
+	return claim->sum.used < claim->value || !ul_claim_denies(claim);
 }
 
 const char *
@@ -256,15 +225,44 @@ ul_claim_reason(const UlClaim *claim)
 		return "ok";
 	if (ul_claim_denies(claim))
 		return claim->requested > claim->value ? "amount_exceeds_limit" : "limit_exceeded";
-	return claim->limit->enforcement == UL_SOFT ? "over_limit" : "shadow";
+	return claim->limit->enforcement == UL_SOFT || claim->paid > 0 ? "over_limit" : "shadow";
 }
 
 TimestampTz
 ul_claim_resets_at(const UlClaim *claim)
 {
-	if (claim->limit->period.alignment != UL_ALIGN_SLIDING)
-		return claim->window.end;
-	return parts_left_at(claim, 0);
+	if (!leaves_gradually(claim->limit))
+		return claim->sum.end;
+	return falls_to(claim, 0);
+}
+
+bool
+ul_claim_uses_rate(const UlClaim *claim)
+{
+	return claim->rate.units > 0 && claim->consumes != 0;
+}
+
+static void
+use_rate(UlClaim *claim)
+{
+	if (!ul_claim_uses_rate(claim) || claim->rate_used)
+		return;
+	ul_gcra_use(&claim->rate_state, &claim->rate, claim->at, claim->consumes);
+	claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+	claim->rate_used = true;
+}
+
+void
+ul_store_rates(UlClaim *claims, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (!ul_claim_uses_rate(&claims[i]))
+			continue;
+		use_rate(&claims[i]);
+		ul_rate_store(claims[i].user->user_id, claims[i].limit->limit_type,
+					  &claims[i].rate_state);
+	}
 }
 
 int64
@@ -272,7 +270,7 @@ ul_claim_remaining(const UlClaim *claim, int64 used)
 {
 	if (claim->value < 0)
 		return PG_INT64_MAX;
-	return Max(0, subtract_saturated(claim->value, used));
+	return Max(0, ul_subtract_saturated(claim->value, used));
 }
 
 /* Whether the first claim has less left; of two that have the same, the one of the lesser name. */
@@ -293,7 +291,7 @@ exceeds_more(const UlClaim *a, const UlClaim *b)
 {
 	if (a->fits_at != b->fits_at)
 		return a->fits_at > b->fits_at;
-	return is_tighter(a, a->used, b, b->used);
+	return is_tighter(a, a->sum.used, b, b->sum.used);
 }
 
 /* The claim named by an answer: see the type usage_decision. */
@@ -314,8 +312,8 @@ binding_claim(UlClaim *claims, int count, bool exceeded, bool denying)
 			continue;
 		}
 		if (binding == NULL ||
-			is_tighter(claim, add_saturated(claim->used, claim->requested),
-					   binding, add_saturated(binding->used, binding->requested)))
+			is_tighter(claim, ul_add_saturated(claim->sum.used, claim->requested),
+					   binding, ul_add_saturated(binding->sum.used, binding->requested)))
 			binding = claim;
 	}
 	return binding;
@@ -331,18 +329,18 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 	decision->title = limit->description;
 	decision->requested = claim->requested;
 	decision->limit = claim->value;
-	if (consumed && claim->consumes != 0)
+	if (consumed && limit->kind == UL_KIND_RATE)
+		use_rate(claim);
+	else if (consumed && claim->consumes != 0)
 	{
-		if (limit->period.alignment == UL_ALIGN_SLIDING)
-		{
-			add_part(claim, ul_bucket_floor(&limit->period, limit->zone, now), claim->consumes);
-			sum_parts(claim);
-		}
-		else
-			claim->used = add_saturated(claim->used, claim->consumes);
+		TimestampTz at = ul_limit_bucket_floor(limit, claim->user, now);
+
+		ul_sum_make_room(&claim->sum, 1);
+		(void) ul_sum_add(&claim->sum, Max(at, claim->sum.start), claim->consumes);
+		ul_sum_parts(&claim->sum);
 	}
-	decision->current = claim->used;
-	decision->remaining = ul_claim_remaining(claim, claim->used);
+	decision->current = claim->sum.used;
+	decision->remaining = ul_claim_remaining(claim, claim->sum.used);
 	decision->reset_at = ul_claim_resets_at(claim);
 }
 
@@ -371,7 +369,7 @@ ul_decide(UlClaim *claims, int count, TimestampTz now, UlDecision *decision)
 		describe(denying, false, now, decision);
 		decision->allowed = false;
 		decision->reason = ul_claim_reason(denying);
-		if (denying->limit->period.alignment == UL_ALIGN_SLIDING)
+		if (leaves_gradually(denying->limit))
 			decision->reset_at = denying->fits_at;
 		if (denying->fits_at != DT_NOEND)
 			decision->retry_after =
@@ -396,8 +394,8 @@ ul_bucket_start(const UlType *type, const UlUser *user, const char *usage_type,
 	{
 		const UlLimit *limit = type->limits[i];
 
-		if (limit->kind != UL_KIND_CONCURRENCY)
-			start = Max(start, ul_bucket_floor(&limit->period, ul_limit_zone(limit, user), at));
+		if (ul_limit_sums(limit))
+			start = Max(start, ul_limit_bucket_floor(limit, user, at));
 	}
 	return start;
 }

@@ -10,33 +10,38 @@
 #define UL_CLAIMS_H
 
 #include "decision.h"
+#include "gcra.h"
 #include "limits.h"
-
-/* Usage of one sub-bucket of a sliding window */
-typedef struct UlPart
-{
-	TimestampTz bucket_start;
-	int64		used;
-} UlPart;
+#include "sums.h"
+#include "xact.h"
 
 /* One limit, for one user, at one instant */
 typedef struct UlClaim
 {
 	const UlUser *user;
 	const UlLimit *limit;
-	int64		value;			/* -1: unlimited */
+	int64		value;			/* -1: unlimited; of a rate: its capacity */
 	UlSource	source;
-	UlWindow	window;			/* not before the last reset */
 	int64		requested;		/* in the limit's measure */
 	int64		consumes;		/* of that, what is recorded when admitted */
-	int64		used;			/* committed, and pending in this transaction */
-	int			nparts;			/* of a sliding window, oldest first */
-	UlPart	   *parts;
+	UlSum		sum;			/* of usage, committed and pending; its window
+								 * does not start before the last reset */
+	TimestampTz at;				/* now, and not before the last reset */
+	UlRate		rate;			/* of a rate that is above 0 */
+	UlRateState rate_state;		/* of a rate; with rate_used, after the
+								 * request */
+	bool		rate_used;
+
+	int64		room;			/* over the limit, that the gate is to give */
+	int64		paid;			/* how much over the limit is paid for */
 
 	/* ul_judge_claim: */
 	bool		exceeded;		/* the request does not fit */
 	TimestampTz fits_at;		/* when it would; DT_NOEND: unknown, or never */
 } UlClaim;
+
+/* Whether the limit's usage is a sum of what is counted: of a counter or a gauge. */
+extern bool ul_limit_sums(const UlLimit *limit);
 
 /* Whether the claim's limit counts a subtype (NULL or "": none). */
 extern bool ul_limit_counts(const UlLimit *limit, const char *event_subtype);
@@ -44,14 +49,25 @@ extern bool ul_limit_counts(const UlLimit *limit, const char *event_subtype);
 /* Fills the claim for a limit: value and window, nothing used or requested. */
 extern void ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, TimestampTz now);
 
-/*
- * Sums what the claims' limits count: committed rows and this transaction's
- * own.  All claims are of one user and usage type.
- */
-extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type);
+/* The tests of the claims that are of sums; their number. */
+extern int	ul_claim_tests(UlClaim *claims, int count, UlTest *tests);
 
-/* What a user has used of a type, all subtypes, in buckets from an instant on. */
-extern int64 ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from);
+/*
+ * Sums what the claims' limits count: committed, reserved by others, and this
+ * transaction's own.  All claims are of one user and usage type.
+ */
+extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
+						   TimestampTz now);
+
+/* Reads the claims that are of rates, which ul_read_claims does too. */
+extern void ul_read_rates(UlClaim *claims, int count);
+
+/*
+ * What a user has used of a type, all subtypes, in buckets from an instant on;
+ * of others' reservations it counts those that "ask" says.
+ */
+extern int64 ul_usage_since(const char *user_id, const char *usage_type, TimestampTz from,
+							UlAsk ask, TimestampTz now);
 
 /* The start of the key's newest bucket at or after an instant, or DT_NOBEGIN. */
 extern TimestampTz ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from);
@@ -62,7 +78,16 @@ extern const char *ul_claim_reason(const UlClaim *claim);
 /* Decides whether a request fits, and when it would. */
 extern void ul_judge_claim(UlClaim *claim);
 
-/* Whether the claim can deny: a hard limit that is not unlimited. */
+/* Whether the request, if admitted, changes the state of a rate. */
+extern bool ul_claim_uses_rate(const UlClaim *claim);
+
+/* Stores the states of the claims' rates, after a request was admitted. */
+extern void ul_store_rates(UlClaim *claims, int count);
+
+/* How much of what is requested is over the limit. */
+extern int64 ul_claim_excess(const UlClaim *claim);
+
+/* Whether the claim can deny: a hard limit that is not unlimited, and not paid for. */
 extern bool ul_claim_denies(const UlClaim *claim);
 
 /* Whether one more unit would be admitted. */

@@ -12,10 +12,19 @@
 
 #include "access/genam.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
+
+/* Before 16 it has declarations that are no prototypes. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#include "nodes/nodeFuncs.h"
+#pragma GCC diagnostic pop
 
 #if PG_VERSION_NUM < 150000
 #error "usage_limits needs PostgreSQL 15 or later"
@@ -92,6 +101,46 @@ ul_has_schema_usage(Oid namespace, Oid role)
 #else
 	return pg_namespace_aclcheck(namespace, role, ACL_USAGE) == ACLCHECK_OK;
 #endif
+}
+
+/* The current transaction's number in this session. */
+static inline LocalTransactionId
+ul_local_transaction_id(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
+#endif
+}
+
+/* Whether a role owns a relation, or is a member of the role that does. */
+static inline bool
+ul_owns_relation(Oid relid, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, role);
+#else
+	return pg_class_ownercheck(relid, role);
+#endif
+}
+
+/* This process's place among all that use shared memory, from 0, or -1. */
+static inline int
+ul_backend_index(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc == NULL ? -1 : MyProcNumber;
+#else
+	return MyProc == NULL ? -1 : MyProc->pgprocno;
+#endif
+}
+
+/* Places that there are: known once MaxBackends is. */
+static inline int
+ul_backend_count(void)
+{
+	return MaxBackends + NUM_AUXILIARY_PROCS;
 }
 
 /* Memory for the "extra" of a setting's check hook: malloc before 16. */

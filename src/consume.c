@@ -9,6 +9,8 @@
 
 #include "utils/timestamp.h"
 
+#include "alerts.h"
+#include "charge.h"
 #include "consume.h"
 #include "gate.h"
 #include "guc.h"
@@ -23,6 +25,9 @@ typedef struct UlGroup
 	int			first_claim;
 	int			nclaims;
 	bool		asks;			/* some amount is not 0 */
+	bool		booked;			/* at the shared gate */
+	UlUse	   *uses;
+	int			nuses;
 	int64		measures[UL_NMEASURES]; /* sums of the requests */
 } UlGroup;
 
@@ -69,8 +74,8 @@ value_or_zero(const int64 *value)
 	return value == NULL ? 0 : *value;
 }
 
-static void
-request_measures(const UlRequest *request, int64 *measures)
+void
+ul_request_measures(const UlRequest *request, int64 *measures)
 {
 	measures[UL_MEASURE_AMOUNT] = request->amount;
 	measures[UL_MEASURE_TOKENS] = value_or_zero(request->tokens_used);
@@ -78,16 +83,35 @@ request_measures(const UlRequest *request, int64 *measures)
 	measures[UL_MEASURE_DURATION_MS] = value_or_zero(request->duration_ms);
 }
 
+UlUse
+ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz now)
+{
+	TimestampTz at = request->occurred_at == NULL ? now : *request->occurred_at;
+	UlUse		use = {
+		.bucket_start = ul_bucket_start(ul_find_type(request->usage_type),
+										ul_find_user(request->user_id), request->usage_type,
+										at, request->occurred_at != NULL),
+		.event_subtype = request->event_subtype,
+		.at = at,
+	};
+
+	if (strcmp(request->status, "success") == 0)
+	{
+		ul_request_measures(request, use.amounts.measure);
+		use.amounts.events = strcmp(operation, "use") == 0 ? 1 : 0;
+	}
+	else if (strcmp(request->status, "failed") == 0)
+		use.amounts.failed_events = 1;
+	else
+		use.amounts.cancelled_events = 1;
+	return use;
+}
+
 int64
-ul_record(const UlRequest *request, const char *operation, TimestampTz now)
+ul_log_request(const UlRequest *request, const char *operation, const UlUse *use)
 {
 	const UlType *type = ul_find_type(request->usage_type);
-	const UlUser *user = ul_find_user(request->user_id);
 	bool		success = strcmp(request->status, "success") == 0;
-	TimestampTz at = request->occurred_at == NULL ? now : *request->occurred_at;
-	TimestampTz bucket_start = ul_bucket_start(type, user, request->usage_type, at,
-											   request->occurred_at != NULL);
-	UlAmounts	amounts = {0};
 	UlEventRow	event = {
 		.user_id = request->user_id,
 		.event_type = request->usage_type,
@@ -100,27 +124,40 @@ ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 		.status = request->status,
 		.error_message = request->error_message,
 		.metadata = request->metadata,
-		.created_at = at,
+		.created_at = use->at,
 		.amount = request->amount,
 		.operation = operation,
-		.bucket_start = success ? &bucket_start : NULL,
+		.bucket_start = success ? &use->bucket_start : NULL,
 	};
-
-	if (success)
-	{
-		request_measures(request, amounts.measure);
-		amounts.events = strcmp(operation, "use") == 0 ? 1 : 0;
-	}
-	else if (strcmp(request->status, "failed") == 0)
-		amounts.failed_events = 1;
-	else
-		amounts.cancelled_events = 1;
-	ul_xact_book(ul_xact_key(request->user_id, request->usage_type),
-				 bucket_start, request->event_subtype, &amounts, at);
 
 	if (!ul_analytics_enabled || (type != NULL && !type->log_events))
 		return 0;
 	return ul_write_event(&event);
+}
+
+/* Looks whether a use that was booked has reached a threshold. */
+static void
+alert_of_use(const UlRequest *request, const UlUse *use, TimestampTz now)
+{
+	for (int i = 0; i < UL_NMEASURES; i++)
+		if (use->amounts.measure[i] > 0)
+		{
+			ul_alert(request->user_id, request->usage_type, now);
+			break;
+		}
+}
+
+int64
+ul_record(const UlRequest *request, const char *operation, TimestampTz now)
+{
+	UlUse		use = ul_use_of_request(request, operation, now);
+
+	int64		event_id;
+
+	ul_xact_book(ul_xact_key(request->user_id, request->usage_type), &use);
+	event_id = ul_log_request(request, operation, &use);
+	alert_of_use(request, &use, now);
+	return event_id;
 }
 
 int64
@@ -172,7 +209,7 @@ sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
 			!ul_limit_counts(limit, requests[i].event_subtype))
 			continue;
 		applies = true;
-		request_measures(&requests[i], measures);
+		ul_request_measures(&requests[i], measures);
 		claim->requested += measures[limit->measure];
 		if (requests[i].amount != 0 && !dry_run)
 			claim->consumes += measures[limit->measure];
@@ -211,7 +248,7 @@ group_requests(const UlRequest *requests, int count, UlGroup *groups)
 		}
 		if (requests[i].amount != 0)
 			group->asks = true;
-		request_measures(&requests[i], measures);
+		ul_request_measures(&requests[i], measures);
 		for (int j = 0; j < UL_NMEASURES; j++)
 		{
 			group->measures[j] += measures[j];
@@ -259,9 +296,29 @@ claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int co
 	return all;
 }
 
+static bool
+can_be_denied(const UlGroup *group, const UlClaim *claims)
+{
+	for (int i = 0; group->asks && i < group->nclaims; i++)
+		if (ul_claim_denies(&claims[group->first_claim + i]))
+			return true;
+	return false;
+}
+
+/* Whether any of some claims is of a rate that will be used. */
+static bool
+use_rates(const UlClaim *claims, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (ul_claim_uses_rate(&claims[i]))
+			return true;
+	return false;
+}
+
 /*
- * Locks the groups that a limit can deny, in the order of their hashes so that
- * calls do not deadlock one another; true if it had to wait.
+ * Locks the groups that a limit can deny, or that use a rate, whose state is
+ * computed from the one before, in the order of their hashes so that calls do
+ * not deadlock one another; true if it had to wait.
  */
 static bool
 lock_groups(UlGroup *groups, int ngroups, const UlClaim *claims)
@@ -269,15 +326,73 @@ lock_groups(UlGroup *groups, int ngroups, const UlClaim *claims)
 	bool		waited = false;
 
 	for (int i = 0; i < ngroups; i++)
-	{
-		bool		denies = false;
-
-		for (int j = 0; j < groups[i].nclaims; j++)
-			denies = denies || ul_claim_denies(&claims[groups[i].first_claim + j]);
-		if (denies && groups[i].asks && ul_xact_lock(groups[i].key))
+		if ((can_be_denied(&groups[i], claims) ||
+			 use_rates(claims + groups[i].first_claim, groups[i].nclaims)) &&
+			ul_xact_lock(groups[i].key))
 			waited = true;
-	}
 	return waited;
+}
+
+/* What the requests of a group will book. */
+static void
+make_uses(UlGroup *group, const UlRequest *requests, int count, TimestampTz now)
+{
+	group->uses = palloc(sizeof(UlUse) * count);
+	group->nuses = 0;
+	for (int i = 0; i < count; i++)
+		if (requests[i].amount != 0 && strcmp(requests[i].usage_type, group->usage_type) == 0)
+			group->uses[group->nuses++] = ul_use_of_request(&requests[i], "use", now);
+}
+
+/* Takes back what the shared gate has booked for groups. */
+static void
+unbook_groups(UlGroup *groups, int ngroups)
+{
+	for (int i = 0; i < ngroups; i++)
+	{
+		if (groups[i].booked)
+			ul_xact_unbook(groups[i].key, groups[i].uses, groups[i].nuses);
+		groups[i].booked = false;
+	}
+}
+
+/*
+ * Asks the shared gate for one group after the other.  What was booked is taken
+ * back where another group is refused; the sums of all are known then.
+ */
+static UlOutcome
+reserve_groups(UlGroup *groups, int ngroups, UlClaim *claims, const UlRequest *requests,
+			   int count, TimestampTz now)
+{
+	UlOutcome	outcome = UL_ADMITTED;
+
+	for (int i = 0; i < ngroups; i++)
+	{
+		UlGroup    *group = &groups[i];
+		UlClaim    *first = claims + group->first_claim;
+		UlTest	   *tests;
+		int			ntests;
+
+		group->booked = false;
+		if (outcome == UL_REFUSED || !can_be_denied(group, claims))
+		{
+			ul_read_claims(first, group->nclaims, requests[0].user_id, group->usage_type, now);
+			continue;
+		}
+		ul_read_rates(first, group->nclaims);
+		tests = palloc(sizeof(UlTest) * group->nclaims);
+		ntests = ul_claim_tests(first, group->nclaims, tests);
+		make_uses(group, requests, count, now);
+		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
+							  group->uses, group->nuses, now);
+		group->booked = outcome == UL_ADMITTED;
+		pfree(tests);
+		if (outcome == UL_AGAIN || outcome == UL_UNAVAILABLE)
+			break;
+	}
+	if (outcome != UL_ADMITTED)
+		unbook_groups(groups, ngroups);
+	return outcome;
 }
 
 void
@@ -290,7 +405,8 @@ ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
 	decision->reason = ul_enforcement == UL_ENFORCEMENT_OFF ? "not_enforced" : "no_limit";
 	decision->usage_type = usage_type;
 	decision->requested = requested;
-	decision->current = ul_usage_since(user_id, usage_type, Max(ul_utc_day(now), reset));
+	decision->current = ul_usage_since(user_id, usage_type, Max(ul_utc_day(now), reset),
+									   UL_ASK_READ, now);
 	decision->limit = -1;
 	decision->reset_at = DT_NOEND;
 	decision->retry_after = -1;
@@ -313,14 +429,156 @@ decide_unlimited(const UlRequest *requests, const UlGroup *groups, int ngroups, 
 	}
 }
 
+/*
+ * Finds out by the keys' locks what is used.  What is known before a lock is
+ * got may be old after it: time has gone by, or a limit has changed.  Keys stay
+ * locked from one round to the next.
+ */
+static UlClaim *
+read_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
+			bool dry_run, TimestampTz *now, int *nclaims)
+{
+	UlClaim    *claims;
+	uint64		generation;
+	bool		waited = false;
+
+	do
+	{
+		if (waited)
+			*now = ul_now();
+		generation = ul_limits_generation();
+		claims = claims_of_groups(groups, ngroups, requests, count, dry_run, *now, nclaims);
+		waited = !dry_run && lock_groups(groups, ngroups, claims);
+	} while (waited || generation != ul_limits_generation());
+
+	for (int i = 0; i < ngroups; i++)
+	{
+		groups[i].booked = false;
+		ul_read_claims(claims + groups[i].first_claim, groups[i].nclaims,
+					   requests[0].user_id, groups[i].usage_type, *now);
+	}
+	return claims;
+}
+
+/* Rounds at the shared gate before the keys' locks are used instead. */
+#define MAX_ROUNDS	10
+
+/*
+ * The same at the shared gate, which books what it admits at once; NULL where
+ * the keys' locks are needed, as they are for the states of rates.
+ */
+static UlClaim *
+ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
+		   const UlCharge *charge, TimestampTz *now, int *nclaims)
+{
+	for (int round = 0; round < MAX_ROUNDS; round++)
+	{
+		UlClaim    *claims = claims_of_groups(groups, ngroups, requests, count, false,
+											  *now, nclaims);
+		UlOutcome	outcome;
+
+		if (use_rates(claims, *nclaims))
+			break;
+		if (charge != NULL)
+			ul_charge_make_room(charge, claims, *nclaims);
+		outcome = reserve_groups(groups, ngroups, claims, requests, count, *now);
+		if (outcome == UL_ADMITTED || outcome == UL_REFUSED)
+			return claims;
+		if (outcome == UL_UNAVAILABLE)
+			break;
+		*now = ul_now();
+	}
+	return NULL;
+}
+
+/* Adds to what is booked for a request what it has cost beyond what was known then. */
+static void
+book_price(UlGroup *group, const UlUse *use, const UlRequest *request, int64 price)
+{
+	UlUse		more = {
+		.bucket_start = use->bucket_start,
+		.event_subtype = use->event_subtype,
+		.at = use->at,
+	};
+
+	more.amounts.measure[UL_MEASURE_CREDITS] = price - value_or_zero(request->credits_used);
+	if (more.amounts.measure[UL_MEASURE_CREDITS] != 0)
+		ul_xact_book(group->key, &more);
+}
+
+/*
+ * Writes down what was admitted, books it where the gate has not, and pays for
+ * it (charge NULL: it is free); the event's id.
+ */
+static int64
+record_requests(UlGroup *groups, const UlRequest *requests, int count, UlCharge *charge,
+				TimestampTz now)
+{
+	int64	   *events = palloc0(sizeof(int64) * count);
+
+	for (int i = 0; i < count; i++)
+	{
+		UlRequest	request = requests[i];
+		const int64 *price = charge == NULL ? NULL : ul_charge_price_of(charge, i);
+		UlGroup    *group = groups;
+		UlUse		use;
+
+		if (request.amount == 0)
+			continue;
+		while (strcmp(group->usage_type, request.usage_type) != 0)
+			group++;
+		if (price != NULL)
+			request.credits_used = price;
+		else if (charge != NULL && !charge->is_had)
+			request.credits_used = charge->given[i].credits_used;
+		use = ul_use_of_request(&request, "use", now);
+		if (!group->booked)
+			ul_xact_book(group->key, &use);
+		else if (price != NULL)
+			book_price(group, &use, &requests[i], *price);
+		events[i] = ul_log_request(&request, "use", &use);
+		alert_of_use(&request, &use, now);
+	}
+	if (charge != NULL)
+		ul_charge_pay(charge, events);
+	return count > 1 ? 0 : events[0];
+}
+
+/*
+ * What limits say to requests; what is admitted at the shared gate is booked.
+ * What is over a limit, and can be paid for, is asked for again, with room for
+ * that, so that nobody else gets what it was not charged for.
+ */
+static UlClaim *
+judge_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
+			 bool dry_run, UlCharge *charge, TimestampTz *now, int *nclaims)
+{
+	for (int round = 0;; round++)
+	{
+		UlClaim    *claims = NULL;
+		bool		asked;
+
+		if (!dry_run && ul_shared_gate() && round < MAX_ROUNDS)
+			claims = ask_groups(groups, ngroups, requests, count, charge, now, nclaims);
+		asked = claims != NULL;
+		if (!asked)
+			claims = read_groups(groups, ngroups, requests, count, dry_run, now, nclaims);
+		for (int i = 0; i < *nclaims; i++)
+			ul_judge_claim(&claims[i]);
+		if (charge == NULL)
+			return claims;
+		if (!ul_charge_price(charge, claims, *nclaims) || !asked)
+			return claims;
+	}
+}
+
 static void
 decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 {
 	UlGroup    *groups = palloc(sizeof(UlGroup) * count);
+	UlCharge   *charge = ul_charge_begin(&requests, count);
 	int			ngroups = group_requests(requests, count, groups);
 	TimestampTz now = ul_now();
-	uint64		generation;
-	bool		waited = false;
 	UlClaim    *claims;
 	int			nclaims;
 
@@ -332,39 +590,22 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 		if (ngroups > 1)
 			qsort(groups, ngroups, sizeof(UlGroup), compare_groups);
 	}
-
-	/*
-	 * What is known before a lock is got may be old after it: time has gone
-	 * by, or a limit has changed.  Keys stay locked from one round to the
-	 * next.
-	 */
-	do
-	{
-		if (waited)
-			now = ul_now();
-		generation = ul_limits_generation();
-		claims = claims_of_groups(groups, ngroups, requests, count, dry_run, now, &nclaims);
-		waited = !dry_run && lock_groups(groups, ngroups, claims);
-	} while (waited || generation != ul_limits_generation());
-
-	for (int i = 0; i < ngroups; i++)
-		ul_read_claims(claims + groups[i].first_claim, groups[i].nclaims,
-					   requests[0].user_id, groups[i].usage_type);
-	for (int i = 0; i < nclaims; i++)
-		ul_judge_claim(&claims[i]);
-
+	claims = judge_groups(groups, ngroups, requests, count, dry_run, charge, &now, &nclaims);
 	if (nclaims > 0)
 		ul_decide(claims, nclaims, now, decision);
 	else
 		decide_unlimited(requests, groups, ngroups, dry_run, now, decision);
-	if (dry_run || !decision->allowed)
+	if (charge != NULL)
+		ul_charge_decide(charge, dry_run, now, decision);
+	if (dry_run)
 		return;
-
-	for (int i = 0; i < count; i++)
-		if (requests[i].amount != 0)
-			decision->event_id = ul_record(&requests[i], "use", now);
-	if (count > 1)
-		decision->event_id = 0;
+	if (!decision->allowed)
+	{
+		unbook_groups(groups, ngroups);
+		return;
+	}
+	ul_store_rates(claims, nclaims);
+	decision->event_id = record_requests(groups, requests, count, charge, now);
 }
 
 void
@@ -403,7 +644,7 @@ ul_check_limit(const char *user_id, const char *limit_type, int64 amount, UlDeci
 	}
 	ul_init_claim(&claim, limit, ul_find_user(user_id), now);
 	claim.requested = amount;
-	ul_read_claims(&claim, 1, user_id, limit->usage_type);
+	ul_read_claims(&claim, 1, user_id, limit->usage_type, now);
 	ul_judge_claim(&claim);
 	ul_decide(&claim, 1, now, decision);
 }

@@ -59,12 +59,21 @@ extern void ul_check(const UlRequest *request, UlDecision *decision);
 extern void ul_check_limit(const char *user_id, const char *limit_type, int64 amount,
 						   UlDecision *decision);
 
+/* What is asked of each measure. */
+extern void ul_request_measures(const UlRequest *request, int64 *measures);
+
 /* The claims of every limit of a type on a user, nothing read yet; their number. */
 extern int	ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz now,
 							  UlClaim **claims);
 
 /* Books amounts now or in the past and writes the event; its id, or 0. */
 extern int64 ul_record(const UlRequest *request, const char *operation, TimestampTz now);
+
+/* What a request books if it is recorded. */
+extern UlUse ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz now);
+
+/* Writes the event of what was booked, where its type logs events; its id, or 0. */
+extern int64 ul_log_request(const UlRequest *request, const char *operation, const UlUse *use);
 
 /* The answer where a type has no limit. */
 extern void ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,

@@ -11,8 +11,10 @@
 #include "utils/timestamp.h"
 
 #include "correct.h"
+#include "credits.h"
 #include "gate.h"
 #include "guc.h"
+#include "rate.h"
 #include "scan.h"
 #include "store.h"
 #include "tables.h"
@@ -35,10 +37,11 @@ typedef struct RefundState
 
 /*
  * The state after a correction, of the limits that count its subtype, or of
- * all where it is not about one.
+ * all where it is not about one.  A rate counts requests, not what became of
+ * them: only a reset changes it.
  */
 static void
-report(const UlRequest *request, bool all_subtypes, TimestampTz now, UlDecision *decision)
+report(const UlRequest *request, bool all_subtypes, bool rates, TimestampTz now, UlDecision *decision)
 {
 	const UlType *type = ul_find_type(request->usage_type);
 	UlClaim    *claims;
@@ -46,69 +49,141 @@ report(const UlRequest *request, bool all_subtypes, TimestampTz now, UlDecision 
 	int			count = 0;
 
 	for (int i = 0; i < nlimits; i++)
-		if (all_subtypes || ul_limit_counts(claims[i].limit, request->event_subtype))
+		if ((rates || claims[i].limit->kind != UL_KIND_RATE) &&
+			(all_subtypes || ul_limit_counts(claims[i].limit, request->event_subtype)))
 			claims[count++] = claims[i];
 	memset(decision, 0, sizeof(*decision));
 	if (count == 0)
 		ul_decide_no_limit(request->user_id, request->usage_type, request->amount, now, decision);
 	else
 	{
-		ul_read_claims(claims, count, request->user_id, request->usage_type);
+		ul_read_claims(claims, count, request->user_id, request->usage_type, now);
 		ul_report(claims, count, "ok", now, decision);
 		decision->requested = request->amount;
 	}
 }
 
 /*
- * Refuses to take away more than there is: from any window that contains now
- * and the bucket, or, where none sums amounts, from the lifetime.
+ * What must not fall below 0 when something is taken away: any window that
+ * contains now and the bucket, or, where none sums amounts, the lifetime.
  */
-static void
-check_not_below_zero(const UlRequest *request, TimestampTz bucket_start, int64 taken,
-					 TimestampTz now)
+static UlTest *
+tests_of_taking(const UlRequest *request, TimestampTz bucket_start, int64 taken,
+				TimestampTz now, int *ntests)
 {
 	const UlType *type = ul_find_type(request->usage_type);
 	const UlUser *user = ul_find_user(request->user_id);
 	UlClaim    *claims;
 	int			count = ul_claims_of_type(type, user, now, &claims);
+	UlTest	   *tests = palloc0(sizeof(UlTest) * (count + 1));
 	bool		limited = false;
-	bool		below = false;
 
-	ul_read_claims(claims, count, request->user_id, request->usage_type);
+	*ntests = 0;
 	for (int i = 0; i < count; i++)
 	{
 		UlClaim    *claim = &claims[i];
 
-		if (claim->limit->measure != UL_MEASURE_AMOUNT ||
+		if (claim->limit->kind == UL_KIND_RATE || claim->limit->measure != UL_MEASURE_AMOUNT ||
 			!ul_limit_counts(claim->limit, request->event_subtype))
 			continue;
 		limited = true;
-		if (bucket_start >= claim->window.start && claim->used < taken)
-			below = true;
+		if (bucket_start >= claim->sum.start)
+			tests[(*ntests)++].sum = &claim->sum;
 	}
 	if (!limited)
-		below = ul_usage_since(request->user_id, request->usage_type,
-							   ul_last_reset(user, request->usage_type, DT_NOEND)) < taken;
-	if (below)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("usage of \"%s\" would fall below 0", request->usage_type)));
+	{
+		UlSum	   *lifetime = palloc0(sizeof(UlSum));
+
+		lifetime->measure = UL_MEASURE_AMOUNT;
+		lifetime->start = ul_last_reset(user, request->usage_type, DT_NOEND);
+		lifetime->end = DT_NOEND;
+		tests[(*ntests)++].sum = lifetime;
+	}
+	for (int i = 0; i < *ntests; i++)
+		tests[i].requested = taken;
+	return tests;
+}
+
+static void
+report_below_zero(const UlRequest *request)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("usage of \"%s\" would fall below 0", request->usage_type)));
+}
+
+/* The start of the bucket, if it is known, else that of now. */
+#define BUCKET_OR_NOW(bucket_start, now) ((bucket_start) == NULL ? (now) : *(bucket_start))
+
+/*
+ * Takes a use with negative amounts back: of the given bucket, or of now.  It
+ * is booked, or an error is raised.
+ */
+static void
+take_back(const UlRequest *request, const TimestampTz *bucket_start, UlUse *use,
+		  void (*make_use) (const UlRequest *request, TimestampTz now, UlUse *use), TimestampTz *now)
+{
+	UlKey	   *key = ul_xact_key(request->user_id, request->usage_type);
+	int64		taken;
+	UlTest	   *tests;
+	int			ntests;
+	UlOutcome	outcome;
+
+	/* a setter computes from the level, and must not take away what we do */
+	if (ul_shared_gate())
+		ul_gate_lock_taker(key->hash);
+	do
+	{
+		*now = ul_now();
+		if (make_use != NULL)
+			make_use(request, *now, use);
+		taken = -use->amounts.measure[UL_MEASURE_AMOUNT];
+		tests = tests_of_taking(request, BUCKET_OR_NOW(bucket_start, *now), taken, *now, &ntests);
+		outcome = ul_xact_ask(key, UL_ASK_TAKE, tests, ntests, use, 1, *now);
+	} while (outcome == UL_AGAIN);
+	if (outcome == UL_ADMITTED)
+		return;
+
+	if (outcome == UL_UNAVAILABLE)
+	{
+		(void) ul_xact_lock(key);
+		*now = ul_now();
+		if (make_use != NULL)
+			make_use(request, *now, use);
+		tests = tests_of_taking(request, BUCKET_OR_NOW(bucket_start, *now), taken, *now, &ntests);
+		ul_xact_read(request->user_id, request->usage_type, UL_ASK_TAKE, tests, ntests, *now);
+		outcome = UL_ADMITTED;
+		for (int i = 0; i < ntests; i++)
+			if (tests[i].sum->used < taken)
+				outcome = UL_REFUSED;
+	}
+	if (outcome == UL_REFUSED)
+		report_below_zero(request);
+	ul_xact_book(key, use);
+}
+
+static void
+make_adjustment(const UlRequest *request, TimestampTz now, UlUse *use)
+{
+	*use = ul_use_of_request(request, "adjust", now);
 }
 
 void
 ul_adjust(const UlRequest *request, UlDecision *decision)
 {
-	TimestampTz now;
+	TimestampTz now = ul_now();
+	UlUse		use;
 	int64		event_id;
 
 	(void) ul_type_for_use(request->usage_type);
 	if (request->amount < 0)
-		(void) ul_xact_lock(ul_xact_key(request->user_id, request->usage_type));
-	now = ul_now();
-	if (request->amount < 0)
-		check_not_below_zero(request, now, -request->amount, now);
-	event_id = ul_record(request, "adjust", now);
-	report(request, false, now, decision);
+	{
+		take_back(request, NULL, &use, make_adjustment, &now);
+		event_id = ul_log_request(request, "adjust", &use);
+	}
+	else
+		event_id = ul_record(request, "adjust", now);
+	report(request, false, false, now, decision);
 	decision->event_id = event_id;
 }
 
@@ -127,14 +202,32 @@ ul_set_gauge(const UlRequest *request, UlDecision *decision)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("usage type \"%s\" is not a gauge", request->usage_type),
 				 errhint("Use usage_adjust to correct a counter.")));
-	(void) ul_xact_lock(ul_xact_key(request->user_id, request->usage_type));
+	ul_xact_lock_setter(ul_xact_key(request->user_id, request->usage_type));
 	now = ul_now();
 	reset = ul_last_reset(ul_find_user(request->user_id), request->usage_type, DT_NOEND);
-	level = ul_usage_since(request->user_id, request->usage_type, reset);
+	level = ul_usage_since(request->user_id, request->usage_type, reset, UL_ASK_LEVEL, now);
 	change.amount = request->amount - level;
 	event_id = ul_record(&change, "adjust", now);
-	report(request, true, now, decision);
+	report(request, true, false, now, decision);
 	decision->event_id = event_id;
+}
+
+/* When a rate of the type was last written, or DT_NOBEGIN. */
+static TimestampTz
+last_rate_use(const UlRequest *request, const UlType *type)
+{
+	TimestampTz last = DT_NOBEGIN;
+
+	for (int i = 0; type != NULL && i < type->nlimits; i++)
+	{
+		UlRateState state;
+
+		if (type->limits[i]->kind != UL_KIND_RATE)
+			continue;
+		ul_rate_read(request->user_id, type->limits[i]->limit_type, &state);
+		last = Max(last, state.written_at);
+	}
+	return last;
 }
 
 void
@@ -147,11 +240,14 @@ ul_reset(const UlRequest *request, UlDecision *decision)
 	TimestampTz last;
 	int64		event_id = 0;
 
-	(void) ul_xact_lock(ul_xact_key(request->user_id, request->usage_type));
+	ul_xact_lock_setter(ul_xact_key(request->user_id, request->usage_type));
+	if (type != NULL && type->has_rate)
+		(void) ul_xact_lock(ul_xact_key(request->user_id, request->usage_type));
 	now = ul_now();
 
-	/* a bucket that starts at this very instant is from before */
+	/* what was written at this very instant is from before */
 	last = ul_newest_bucket(request->user_id, request->usage_type, now);
+	last = Max(last, last_rate_use(request, type));
 	last = Max(last, ul_last_reset(ul_find_user(request->user_id), request->usage_type, DT_NOEND));
 	reset_at = Max(now, last + (last == DT_NOBEGIN ? 0 : 1));
 
@@ -171,7 +267,7 @@ ul_reset(const UlRequest *request, UlDecision *decision)
 
 		event_id = ul_write_event(&event);
 	}
-	report(request, true, now, decision);
+	report(request, true, true, now, decision);
 	decision->event_id = event_id;
 }
 
@@ -228,7 +324,7 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 {
 	RefundState state = {0};
 	UlRequest	request = {0};
-	UlAmounts	amounts = {0};
+	UlUse		use = {0};
 	UlEventRow	event = {0};
 	Snapshot	snapshot;
 	TimestampTz now;
@@ -251,7 +347,7 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	request.user_id = state.user_id;
 	request.usage_type = state.usage_type;
 	request.event_subtype = state.event_subtype;
-	(void) ul_xact_lock(ul_xact_key(state.user_id, state.usage_type));
+	ul_xact_lock_setter(ul_xact_key(state.user_id, state.usage_type));
 	now = ul_now();
 
 	snapshot = ul_latest_snapshot(false);
@@ -269,7 +365,7 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	/* an event of amount 0 may have used tokens: it is refunded once */
 	if (request.amount == 0 && (left > 0 || state.refunds > 0 || amount != NULL))
 	{
-		report(&request, false, now, decision);
+		report(&request, false, false, now, decision);
 		return;
 	}
 
@@ -278,12 +374,12 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 		back[i] = measure_back(state.measures[i], state.refunded[i],
 							   state.refunded[UL_MEASURE_AMOUNT] + request.amount,
 							   state.measures[UL_MEASURE_AMOUNT]);
-	check_not_below_zero(&request, state.bucket_start, request.amount, now);
-
+	use.bucket_start = state.bucket_start;
+	use.event_subtype = state.event_subtype;
+	use.at = state.created_at;
 	for (int i = 0; i < UL_NMEASURES; i++)
-		amounts.measure[i] = back[i] = -back[i];
-	ul_xact_book(ul_xact_key(state.user_id, state.usage_type), state.bucket_start,
-				 state.event_subtype, &amounts, state.created_at);
+		use.amounts.measure[i] = back[i] = -back[i];
+	take_back(&request, &state.bucket_start, &use, NULL, &now);
 
 	/* written whatever the settings say: it is what keeps a second refund out */
 	event.user_id = state.user_id;
@@ -298,7 +394,10 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	event.operation = "refund";
 	event.bucket_start = &state.bucket_start;
 	event.refund_of = &event_id;
+	ul_credit_refund_event(state.user_id, event_id,
+						   state.refunded[UL_MEASURE_AMOUNT] + request.amount,
+						   state.measures[UL_MEASURE_AMOUNT]);
 	event_id = ul_write_event(&event);
-	report(&request, false, now, decision);
+	report(&request, false, false, now, decision);
 	decision->event_id = event_id;
 }

@@ -79,8 +79,10 @@ append_int8(StringInfo json, const char *name, int64 value)
 	appendStringInfo(json, "%s\"%s\":" INT64_FORMAT, json->len > 1 ? "," : "", name, value);
 }
 
-void
-ul_raise_denial(const UlDecision *decision)
+/* Rows that are negative are none. */
+static void
+pg_attribute_noreturn()
+raise_denial(const UlDecision *decision, int64 rows)
 {
 	StringInfoData json;
 	char		reset_at[MAXDATELEN + 1];
@@ -97,6 +99,8 @@ ul_raise_denial(const UlDecision *decision)
 	append_int8(&json, "current", decision->current);
 	append_int8(&json, "limit", decision->limit);
 	append_int8(&json, "requested", decision->requested);
+	if (rows >= 0)
+		append_int8(&json, "rows", rows);
 	append_string(&json, "resetAt", resets ? reset_at : NULL);
 	if (decision->retry_after >= 0)
 		append_int8(&json, "retryAfter", decision->retry_after);
@@ -104,6 +108,13 @@ ul_raise_denial(const UlDecision *decision)
 		append_string(&json, "retryAfter", NULL);
 	appendStringInfoChar(&json, '}');
 
+	if (strcmp(decision->reason, "insufficient_credits") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_CREDITS),
+				 errmsg("insufficient credits for \"%s\"", decision->usage_type),
+				 errdetail_internal("%s", json.data),
+				 resets ? errhint("The next refill is at %s.", reset_at) :
+				 errhint("Credits must be bought or given first.")));
 	ereport(ERROR,
 			(errcode(ERRCODE_USAGE_LIMIT_EXCEEDED),
 			 errmsg("usage limit exceeded for \"%s\"", decision->limit_type),
@@ -113,4 +124,16 @@ ul_raise_denial(const UlDecision *decision)
 			 decision->requested > decision->limit ?
 			 errhint("The request is larger than the limit.") :
 			 errhint("Something must be given back first, or the limit raised.")));
+}
+
+void
+ul_raise_denial(const UlDecision *decision)
+{
+	raise_denial(decision, -1);
+}
+
+void
+ul_raise_denial_of_rows(const UlDecision *decision, int64 rows)
+{
+	raise_denial(decision, rows);
 }

@@ -30,7 +30,10 @@ typedef struct UlDecision
 /* The decision as a row of type usage_decision, in the caller's memory. */
 extern Datum ul_decision_datum(const UlDecision *decision);
 
-/* Raises PT429 for a denied decision. */
+/* Raises PT429 for a denied decision, PT402 for one that lacks credits. */
 extern void ul_raise_denial(const UlDecision *decision) pg_attribute_noreturn();
+
+/* The same for a statement on a table, of which so many rows asked for it. */
+extern void ul_raise_denial_of_rows(const UlDecision *decision, int64 rows) pg_attribute_noreturn();
 
 #endif							/* UL_DECISION_H */

@@ -4,7 +4,9 @@
  *		The server's environment variables, as defaults of settings.
  *
  * USAGE_LIMIT_PROMPTS_DAILY_FREE=10 is the entry prompts_daily.free=10 of
- * usage_limits.overrides: the last word is the tier.
+ * usage_limits.overrides: the last word is the tier.  CREDITS_COST_PROMPT=10 is
+ * prompt=10 of usage_limits.credit_costs, and CREDITS_DAILY_REFILL_FREE=100 is
+ * free=100 of usage_limits.credit_daily_refill.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,9 +16,12 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "amounts.h"
 #include "env.h"
 
 #define LIMIT_PREFIX "USAGE_LIMIT_"
+#define COST_PREFIX "CREDITS_COST_"
+#define REFILL_PREFIX "CREDITS_DAILY_REFILL_"
 
 extern char **environ;
 
@@ -79,22 +84,54 @@ read_limit_value(const char *name, const char *value, StringInfo overrides)
 					 overrides->len > 0 ? ", " : "", limit_type, tier, number);
 }
 
+/* An entry of a list of "name=credits", whose name is what follows the prefix. */
+static void
+read_credits(const char *name, const char *value, const char *prefix, StringInfo list)
+{
+	char	   *key = pstrdup(name + strlen(prefix));
+	char	   *end;
+	int64		number;
+
+	if (!is_limit_name(key) || strchr(key, '=') != NULL)
+	{
+		ignore(name, value, psprintf("The name has the form %s<name>.", prefix));
+		return;
+	}
+	errno = 0;
+	number = strtoi64(value, &end, 10);
+	if (end == value || *end != '\0' || errno == ERANGE || number < 0 || number > UL_MAX_AMOUNT)
+	{
+		ignore(name, value, "The value is a whole number of credits, 0 or more.");
+		return;
+	}
+	for (char *p = key; *p; p++)
+		*p = pg_ascii_tolower((unsigned char) *p);
+	appendStringInfo(list, "%s%s=" INT64_FORMAT, list->len > 0 ? ", " : "", key, number);
+}
+
 void
 ul_read_environment(UlEnvironment *environment)
 {
 	MemoryContext previous = MemoryContextSwitchTo(TopMemoryContext);
 	StringInfoData overrides;
+	StringInfoData costs;
+	StringInfoData refills;
 
 	environment->tracking_enabled = true;
 	environment->limits_enforced = true;
 	environment->analytics_enabled = true;
+	environment->credits_enabled = false;
 	initStringInfo(&overrides);
+	initStringInfo(&costs);
+	initStringInfo(&refills);
 	for (char **entry = environ; *entry != NULL; entry++)
 	{
 		const char *equals = strchr(*entry, '=');
 		char	   *name;
 
-		if (equals == NULL || strncmp(*entry, "USAGE_", strlen("USAGE_")) != 0)
+		if (equals == NULL ||
+			(strncmp(*entry, "USAGE_", strlen("USAGE_")) != 0 &&
+			 strncmp(*entry, "CREDITS_", strlen("CREDITS_")) != 0))
 			continue;
 		name = pnstrdup(*entry, equals - *entry);
 		if (strcmp(name, "USAGE_TRACKING_ENABLED") == 0)
@@ -105,8 +142,16 @@ ul_read_environment(UlEnvironment *environment)
 			read_switch(name, equals + 1, &environment->analytics_enabled);
 		else if (strncmp(name, LIMIT_PREFIX, strlen(LIMIT_PREFIX)) == 0)
 			read_limit_value(name, equals + 1, &overrides);
+		else if (strcmp(name, "CREDITS_ENABLED") == 0)
+			read_switch(name, equals + 1, &environment->credits_enabled);
+		else if (strncmp(name, COST_PREFIX, strlen(COST_PREFIX)) == 0)
+			read_credits(name, equals + 1, COST_PREFIX, &costs);
+		else if (strncmp(name, REFILL_PREFIX, strlen(REFILL_PREFIX)) == 0)
+			read_credits(name, equals + 1, REFILL_PREFIX, &refills);
 		pfree(name);
 	}
 	environment->overrides = overrides.data;
+	environment->credit_costs = costs.data;
+	environment->credit_daily_refill = refills.data;
 	MemoryContextSwitchTo(previous);
 }

@@ -13,7 +13,11 @@ typedef struct UlEnvironment
 	bool		tracking_enabled;
 	bool		limits_enforced;
 	bool		analytics_enabled;
+	bool		credits_enabled;
 	char	   *overrides;		/* as usage_limits.overrides has it */
+	char	   *credit_costs;	/* as usage_limits.credit_costs has it */
+	char	   *credit_daily_refill;	/* as usage_limits.credit_daily_refill
+										 * has it */
 } UlEnvironment;
 
 /*

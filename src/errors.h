@@ -16,5 +16,6 @@
 #include "utils/elog.h"
 
 #define ERRCODE_USAGE_LIMIT_EXCEEDED	MAKE_SQLSTATE('P', 'T', '4', '2', '9')
+#define ERRCODE_INSUFFICIENT_CREDITS	MAKE_SQLSTATE('P', 'T', '4', '0', '2')
 
 #endif							/* UL_ERRORS_H */

@@ -18,6 +18,7 @@
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/snapmgr.h"
 
@@ -35,6 +36,15 @@
 #define LOCK_CLASS_FOLD			0x7503
 #define LOCK_CLASS_REQUEST		0x7504
 #define LOCK_CLASS_REQUESTS		0x7505
+#define LOCK_CLASS_SETTER		0x7506
+#define LOCK_CLASS_PREPARED		0x7507
+#define LOCK_CLASS_ATTACHMENTS	0x7510
+#define LOCK_CLASS_ALERT		0x7511
+#define LOCK_CLASS_DAYS			0x7520
+#define LOCK_CLASS_CREDITS		0x7522
+
+/* Users share this many locks of credits. */
+#define CREDIT_LOCKS 1024
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -80,6 +90,75 @@ ul_gate_lock(uint64 hash)
 	return true;
 }
 
+void
+ul_gate_unlock(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_KEY);
+
+	(void) LockRelease(&tag, ExclusiveLock, false);
+}
+
+void
+ul_gate_wait(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_KEY);
+
+	(void) LockAcquire(&tag, ShareLock, false, false);
+	(void) LockRelease(&tag, ShareLock, false);
+}
+
+void
+ul_gate_lock_setter(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_SETTER);
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+void
+ul_gate_lock_taker(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_SETTER);
+
+	(void) LockAcquire(&tag, ShareLock, false, false);
+}
+
+void
+ul_gate_hold_prepared(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_PREPARED);
+
+	(void) LockAcquire(&tag, ShareLock, false, false);
+}
+
+/*
+ * Nobody ever asks for this lock in a mode that those who prepare would have to
+ * wait for: it is looked at who has it.
+ */
+bool
+ul_gate_await_prepared(uint64 hash, bool wait)
+{
+	uint64		hashes[] = {hash, 0};
+
+	for (size_t i = 0; i < lengthof(hashes); i++)
+	{
+		LOCKTAG		tag = lock_tag(hashes[i], LOCK_CLASS_PREPARED);
+
+		if (wait)
+			WaitForLockers(tag, ExclusiveLock, false);
+		else
+		{
+			int			count;
+			VirtualTransactionId *holders = GetLockConflicts(&tag, ExclusiveLock, &count);
+
+			pfree(holders);
+			if (count > 0)
+				return false;
+		}
+	}
+	return true;
+}
+
 /* Slots that are asked for before a writer makes a row of its own. */
 #define SLOT_TRIES 8
 
@@ -118,6 +197,23 @@ ul_gate_lock_request(const char *user_id, const char *key)
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
+bool
+ul_gate_try_lock_alert(const char *user_id, int64 alert_id, const char *limit_type)
+{
+	uint64		hash = hash_combine64(hash_pair(limit_type, user_id), alert_id);
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_ALERT);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+ul_gate_lock_attachments(const char *usage_type)
+{
+	LOCKTAG		tag = lock_tag(hash_pair(usage_type, ""), LOCK_CLASS_ATTACHMENTS);
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
 /* One lock for the idempotency keys of everybody. */
 static LOCKTAG
 requests_tag(void)
@@ -139,6 +235,22 @@ ul_gate_try_forget_requests(void)
 	LOCKTAG		tag = requests_tag();
 
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+bool
+ul_gate_try_sum_days(void)
+{
+	LOCKTAG		tag = lock_tag(ul_schema()->oid[UL_USAGE_DAYS], LOCK_CLASS_DAYS);
+
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+ul_gate_lock_credits(const char *user_id, bool alone)
+{
+	LOCKTAG		tag = lock_tag(hash_pair(user_id, "") % CREDIT_LOCKS, LOCK_CLASS_CREDITS);
+
+	(void) LockAcquire(&tag, alone ? ExclusiveLock : ShareLock, false, false);
 }
 
 typedef struct ReadState
@@ -163,16 +275,52 @@ read_row(TupleTableSlot *slot, void *arg)
 }
 
 void
-ul_gate_read(const char *user_id, const char *usage_type, TimestampTz from,
-			 UlCounterSeen seen, void *arg)
+ul_gate_scan(const char *user_id, const char *usage_type, TimestampTz from,
+			 Snapshot snapshot, UlCounterSeen seen, void *arg)
 {
 	ReadState	state = {.seen = seen,.arg = arg};
-	Snapshot	snapshot = ul_latest_snapshot(true);
 	ScanKeyData keys[3];
 
 	ul_key_text(&keys[0], 1, user_id);
 	ul_key_text(&keys[1], 2, usage_type);
 	ul_key_from_time(&keys[2], 3, from);
 	ul_scan(UL_USAGE_COUNTERS, UL_USAGE_COUNTERS_PKEY, 3, keys, snapshot, read_row, &state);
+}
+
+typedef struct SumState
+{
+	UlTest	   *tests;
+	int			ntests;
+	TimestampTz newest;
+} SumState;
+
+static void
+sum_row(TimestampTz bucket_start, const char *event_subtype, const int64 *measures, void *arg)
+{
+	SumState   *state = arg;
+
+	state->newest = Max(state->newest, bucket_start);
+	for (int i = 0; i < state->ntests; i++)
+	{
+		UlSum	   *sum = state->tests[i].sum;
+
+		if (!ul_sum_counts(sum, event_subtype))
+			continue;
+		ul_sum_make_room(sum, 1);
+		(void) ul_sum_add(sum, bucket_start, measures[sum->measure]);
+	}
+}
+
+TimestampTz
+ul_gate_read(const char *user_id, const char *usage_type, UlTest *tests, int ntests)
+{
+	SumState	state = {.tests = tests,.ntests = ntests,.newest = DT_NOBEGIN};
+	Snapshot	snapshot = ul_latest_snapshot(true);
+	TimestampTz from = DT_NOEND;
+
+	for (int i = 0; i < ntests; i++)
+		from = Min(from, tests[i].sum->start);
+	ul_gate_scan(user_id, usage_type, from, snapshot, sum_row, &state);
 	ul_release_snapshot(snapshot);
+	return state.newest;
 }

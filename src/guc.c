@@ -17,6 +17,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "amounts.h"
 #include "compat.h"
 #include "env.h"
 #include "guc.h"
@@ -36,17 +37,37 @@ typedef struct UlOverrideSetting
 	UlOverrideEntry entries[FLEXIBLE_ARRAY_MEMBER];
 } UlOverrideSetting;
 
+/* What the check hook of a setting of the form "name=number, ..." keeps */
+typedef struct UlPairEntry
+{
+	int			name;			/* offset into names */
+	int64		value;
+} UlPairEntry;
+
+typedef struct UlPairSetting
+{
+	int			count;
+	char	   *names;			/* NUL-terminated strings, in this chunk */
+	UlPairEntry entries[FLEXIBLE_ARRAY_MEMBER];
+} UlPairSetting;
+
 bool		ul_analytics_enabled = true;
+bool		ul_credits_enabled = false;
 char	   *ul_default_tier = NULL;
 int			ul_enforcement = UL_ENFORCEMENT_ON;
 int			ul_event_retention = 0;
 int			ul_grace_period = 0;
 int			ul_idempotency_retention = 0;
+int			ul_max_counters = 0;
 int			ul_on_track_error = UL_TRACK_ERROR;
 bool		ul_strict_names = false;
 bool		ul_tracking_enabled = true;
 char	   *ul_users_table = NULL;
 
+static char *credit_costs_string = NULL;
+static UlPairSetting *credit_costs = NULL;
+static char *credit_daily_refill_string = NULL;
+static UlPairSetting *credit_daily_refill = NULL;
 static char *overrides_string = NULL;
 static UlOverrideSetting *overrides = NULL;
 static char *test_clock_string = NULL;
@@ -176,6 +197,92 @@ assign_overrides(const char *newval, void *extra)
 	overrides = extra;
 }
 
+/* Parses one "name=number" in place; returns an error detail, or NULL. */
+static const char *
+parse_pair(char *item, int64 *value)
+{
+	char	   *equals = strrchr(item, '=');
+	char	   *end;
+
+	if (equals == NULL || equals == item)
+		return "An entry has the form name=credits.";
+	*equals = '\0';
+	for (end = equals; end > item && isspace((unsigned char) end[-1]); end--)
+		end[-1] = '\0';
+	errno = 0;
+	*value = strtoi64(equals + 1, &end, 10);
+	if (end == equals + 1 || errno == ERANGE)
+		return "The number of credits is a whole number.";
+	while (isspace((unsigned char) *end))
+		end++;
+	if (*end != '\0')
+		return "The number of credits is a whole number.";
+	if (*value < 0 || *value > UL_MAX_AMOUNT)
+		return "The number of credits is between 0 and 1000000000000000.";
+	return NULL;
+}
+
+static bool
+check_pairs(char **newval, void **extra, GucSource source)
+{
+	const char *input = *newval;
+	int			count = 1;
+	Size		names_offset;
+	UlPairSetting *setting;
+	char	   *item;
+	char	   *next;
+
+	for (const char *p = input; *p; p++)
+		if (*p == ',')
+			count++;
+	names_offset = offsetof(UlPairSetting, entries) + count * sizeof(UlPairEntry);
+	setting = ul_guc_malloc(names_offset + strlen(input) + 1);
+	if (setting == NULL)
+		return false;
+	setting->count = 0;
+	setting->names = (char *) setting + names_offset;
+	strcpy(setting->names, input);
+
+	for (item = setting->names; item != NULL; item = next)
+	{
+		UlPairEntry *entry = &setting->entries[setting->count];
+		const char *problem;
+		char	   *shown;
+
+		next = strchr(item, ',');
+		if (next != NULL)
+			*next++ = '\0';
+		while (isspace((unsigned char) *item))
+			item++;
+		if (*item == '\0')
+			continue;			/* an empty list, or a trailing comma */
+		shown = pstrdup(item);
+		problem = parse_pair(item, &entry->value);
+		if (problem != NULL)
+		{
+			GUC_check_errdetail("Entry \"%s\": %s", shown, problem);
+			ul_guc_free(setting);
+			return false;
+		}
+		entry->name = item - setting->names;
+		setting->count++;
+	}
+	*extra = setting;
+	return true;
+}
+
+static void
+assign_credit_costs(const char *newval, void *extra)
+{
+	credit_costs = extra;
+}
+
+static void
+assign_credit_daily_refill(const char *newval, void *extra)
+{
+	credit_daily_refill = extra;
+}
+
 /*
  * The value is decoded without timestamptz_in, which would throw: a check
  * hook answers false instead.
@@ -257,6 +364,35 @@ ul_setting_names_tier(const char *tier)
 	return false;
 }
 
+/* The number that a setting has for a name; of several the last. */
+static bool
+pair_value(const UlPairSetting *setting, const char *name, int64 *value)
+{
+	for (int i = setting == NULL ? -1 : setting->count - 1; i >= 0; i--)
+	{
+		if (strcmp(setting->names + setting->entries[i].name, name) == 0)
+		{
+			*value = setting->entries[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+ul_setting_credit_cost(const char *usage_type, int64 *credits)
+{
+	return pair_value(credit_costs, usage_type, credits);
+}
+
+int64
+ul_setting_daily_refill(const char *tier)
+{
+	int64		credits;
+
+	return pair_value(credit_daily_refill, tier, &credits) ? credits : 0;
+}
+
 /* In alphabetical order. */
 void
 ul_guc_init(void)
@@ -269,6 +405,21 @@ ul_guc_init(void)
 							 "Writes a row of usage_events for every event.",
 							 "When off, counters go on, no event rows are written, and analytics raise an error.",
 							 &ul_analytics_enabled, environment.analytics_enabled,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("usage_limits.credit_costs",
+							   "Sets what a unit of a usage type costs, in credits.",
+							   "A list of usage_type=credits, separated by commas; a row of credit_costs for the type goes before.",
+							   &credit_costs_string, environment.credit_costs,
+							   PGC_SUSET, 0, check_pairs, assign_credit_costs, NULL);
+	DefineCustomStringVariable("usage_limits.credit_daily_refill",
+							   "Sets how many credits users of a tier have at the start of each day.",
+							   "A list of tier=credits, separated by commas.",
+							   &credit_daily_refill_string, environment.credit_daily_refill,
+							   PGC_SUSET, 0, check_pairs, assign_credit_daily_refill, NULL);
+	DefineCustomBoolVariable("usage_limits.credits_enabled",
+							 "Charges usage with credits, and refills credits daily.",
+							 "The functions credit_* work in any case.",
+							 &ul_credits_enabled, environment.credits_enabled,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("usage_limits.default_tier",
 							   "Sets the tier of users without a subscription in force.",
@@ -297,6 +448,12 @@ ul_guc_init(void)
 							NULL,
 							&ul_idempotency_retention, 7 * SECS_PER_DAY, 1, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomIntVariable("usage_limits.max_counters",
+								"Sets how many users and usage types shared memory has room for at once.",
+								"Each takes about 250 bytes. Those that are not in use make room for others; where there is none, locks are used instead.",
+								&ul_max_counters, 100000, 16, 100000000,
+								PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("usage_limits.on_track_error",
 							 "Sets what a failing usage_track does.",
 							 "error aborts as usual; warning reports the error as a warning and returns null, so that tracking cannot break its caller.",

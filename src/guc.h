@@ -24,11 +24,13 @@ typedef enum UlOnTrackError
 } UlOnTrackError;
 
 extern bool ul_analytics_enabled;
+extern bool ul_credits_enabled;
 extern char *ul_default_tier;
 extern int	ul_enforcement;
 extern int	ul_event_retention; /* seconds; 0: for good */
 extern int	ul_grace_period;	/* seconds */
 extern int	ul_idempotency_retention;	/* seconds */
+extern int	ul_max_counters;
 extern int	ul_on_track_error;
 extern bool ul_strict_names;
 extern bool ul_tracking_enabled;
@@ -51,5 +53,11 @@ extern bool ul_setting_override(const char *limit_type, const char *tier, int64 
 
 /* True when usage_limits.overrides names the tier for any limit. */
 extern bool ul_setting_names_tier(const char *tier);
+
+/* True when usage_limits.credit_costs has a price for the type, which goes to *credits. */
+extern bool ul_setting_credit_cost(const char *usage_type, int64 *credits);
+
+/* The credits that usage_limits.credit_daily_refill gives a tier; 0: none. */
+extern int64 ul_setting_daily_refill(const char *tier);
 
 #endif							/* UL_GUC_H */

@@ -21,6 +21,7 @@
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #include "guc.h"
@@ -41,6 +42,8 @@ typedef struct UlConfig
 	UlLimit   **limits;			/* by limit_type */
 	int			noverrides;
 	UlOverride *overrides;
+	int			nalerts;
+	UlAlert    *alerts;
 } UlConfig;
 
 typedef struct UlUsers
@@ -53,12 +56,12 @@ typedef struct UlUsers
 } UlUsers;
 
 const char *const ul_measure_names[UL_NMEASURES] = {"amount", "tokens", "credits", "duration_ms"};
-const char *const ul_kind_names[] = {"counter", "gauge", "concurrency"};
+const char *const ul_kind_names[UL_KIND_RATE + 1] = {"counter", "gauge", "concurrency", "rate"};
 const char *const ul_source_names[] = {"config", "setting", "tier_override", "user_override"};
 const char *const ul_tier_names[UL_NTIERS] = {"free", "pro", "team", "enterprise"};
 
 static const char *const enforcement_names[] = {"hard", "soft", "shadow"};
-static const char *const alignment_names[] = {"none", "calendar", "sliding"};
+static const char *const alignment_names[] = {"none", "calendar", "sliding", "anniversary"};
 static const char *const suffixes[] = {
 	"_minutely", "_hourly", "_daily", "_weekly", "_monthly", "_yearly", "_total"
 };
@@ -165,7 +168,7 @@ read_limit(TupleTableSlot *slot, void *arg)
 		elog(ERROR, "limit \"%s\" has unknown measure \"%s\"", limit->limit_type, text);
 	limit->measure = index;
 	text = ul_slot_text(slot, Anum_config_kind);
-	if ((index = ul_name_index(ul_kind_names, UL_KIND_CONCURRENCY + 1, text)) < 0)
+	if ((index = ul_name_index(ul_kind_names, lengthof(ul_kind_names), text)) < 0)
 		elog(ERROR, "limit \"%s\" has unknown kind \"%s\"", limit->limit_type, text);
 	limit->kind = index;
 	text = ul_slot_text(slot, Anum_config_enforcement);
@@ -186,9 +189,12 @@ read_limit(TupleTableSlot *slot, void *arg)
 		limit->interval = palloc(sizeof(Interval));
 		*limit->interval = *DatumGetIntervalP(period);
 	}
-	if (ul_period_init(&limit->period, alignment, limit->interval) != NULL)
+	if (limit->kind == UL_KIND_RATE ?
+		ul_rate_period(limit->interval, &limit->rate_period) != NULL :
+		ul_period_init(&limit->period, alignment, limit->interval) != NULL)
 		elog(ERROR, "limit \"%s\" has an impossible period", limit->limit_type);
 
+	limit->burst = ul_slot_int8(slot, Anum_config_burst, 0);
 	text = ul_slot_text(slot, Anum_config_durability);
 	limit->relaxed = strcmp(text, "relaxed") == 0;
 	limit->tier_value[UL_TIER_FREE] = ul_slot_int8(slot, Anum_config_free_tier_limit, 0);
@@ -264,6 +270,41 @@ read_tier_override(TupleTableSlot *slot, void *arg)
 	return true;
 }
 
+static bool
+read_alert(TupleTableSlot *slot, void *arg)
+{
+	UlConfig   *into = arg;
+	UlAlert    *alert;
+	bool		isnull;
+	Datum		percent = slot_getattr(slot, Anum_alert_percent, &isnull);
+
+	into->alerts = grow(into->alerts, into->nalerts, sizeof(UlAlert));
+	alert = &into->alerts[into->nalerts++];
+	memset(alert, 0, sizeof(*alert));
+	alert->id = ul_slot_int8(slot, Anum_alert_id, 0);
+	alert->limit_type = ul_slot_text(slot, Anum_alert_limit_type);
+	alert->value = ul_slot_int8(slot, Anum_alert_value, 0);
+	alert->created_at = ul_slot_time(slot, Anum_alert_created_at, DT_NOBEGIN);
+	if (!isnull)
+	{
+		Datum		million = NumericGetDatum(int64_to_numeric(1000000));
+
+		alert->percent = DatumGetCString(DirectFunctionCall1(numeric_out, percent));
+		alert->millionths = DatumGetInt64(DirectFunctionCall1(numeric_int8,
+															  DirectFunctionCall2(numeric_mul, percent, million)));
+	}
+	return true;
+}
+
+static int
+compare_alerts(const void *a, const void *b)
+{
+	int64		left = ((const UlAlert *) a)->id;
+	int64		right = ((const UlAlert *) b)->id;
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
 /* By limit, then the one that started last, then the higher id. */
 static int
 compare_overrides(const void *a, const void *b)
@@ -295,6 +336,8 @@ link_config(UlConfig *into)
 		qsort(into->limits, into->nlimits, sizeof(UlLimit *), compare_limits);
 	if (into->noverrides > 1)
 		qsort(into->overrides, into->noverrides, sizeof(UlOverride), compare_overrides);
+	if (into->nalerts > 1)
+		qsort(into->alerts, into->nalerts, sizeof(UlAlert), compare_alerts);
 
 	for (int i = 0; i < into->nlimits; i++)
 	{
@@ -305,10 +348,12 @@ link_config(UlConfig *into)
 		type->limits[type->nlimits++] = limit;
 		if (limit->kind == UL_KIND_CONCURRENCY)
 			type->has_concurrency = true;
-		else if (limit->relaxed)
+		else if (limit->relaxed && limit->kind != UL_KIND_RATE)
 			type->relaxed = true;
 		if (limit->kind == UL_KIND_GAUGE)
 			type->has_gauge = true;
+		if (limit->kind == UL_KIND_RATE)
+			type->has_rate = true;
 
 		while (next_override < into->noverrides &&
 			   strcmp(into->overrides[next_override].limit_type, limit->limit_type) < 0)
@@ -319,6 +364,17 @@ link_config(UlConfig *into)
 		{
 			next_override++;
 			limit->noverrides++;
+		}
+
+		for (int j = 0; j < into->nalerts; j++)
+		{
+			UlAlert    *alert = &into->alerts[j];
+
+			if (alert->limit_type != NULL && strcmp(alert->limit_type, limit->limit_type) != 0)
+				continue;
+			limit->alerts = grow(limit->alerts, limit->nalerts, sizeof(UlAlert *));
+			limit->alerts[limit->nalerts++] = alert;
+			type->has_alerts = true;
 		}
 	}
 }
@@ -354,6 +410,7 @@ get_config(void)
 	ul_scan(UL_USAGE_ACTIONS, UL_NTABLES, 0, NULL, snapshot, read_action, fresh);
 	ul_scan(UL_USAGE_LIMIT_OVERRIDES, UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX, 1, &no_user,
 			snapshot, read_tier_override, fresh);
+	ul_scan(UL_USAGE_ALERTS, UL_NTABLES, 0, NULL, snapshot, read_alert, fresh);
 	ul_release_snapshot(snapshot);
 	link_config(fresh);
 	MemoryContextSwitchTo(previous);
@@ -370,6 +427,7 @@ read_subscription(TupleTableSlot *slot, void *arg)
 {
 	UlUser	   *user = arg;
 	char	   *zone = ul_slot_text(slot, Anum_subscription_time_zone);
+	TimestampTz anchor_at = ul_slot_time(slot, Anum_subscription_anchor_at, DT_NOBEGIN);
 
 	user->tier = ul_slot_text(slot, Anum_subscription_tier);
 	user->status = ul_slot_text(slot, Anum_subscription_status);
@@ -377,6 +435,9 @@ read_subscription(TupleTableSlot *slot, void *arg)
 	user->started_at = ul_slot_time(slot, Anum_subscription_started_at, DT_NOBEGIN);
 	user->expires_at = ul_slot_time(slot, Anum_subscription_expires_at, DT_NOEND);
 	user->zone = zone == NULL ? NULL : pg_tzset(zone);
+	if (TIMESTAMP_NOT_FINITE(anchor_at))
+		anchor_at = user->started_at;
+	user->anchor_at = TIMESTAMP_NOT_FINITE(anchor_at) ? DT_NOBEGIN : anchor_at;
 	return true;
 }
 
@@ -470,6 +531,7 @@ ul_find_user(const char *user_id)
 	memset(&read, 0, sizeof(read));
 	previous = MemoryContextSwitchTo(users->context);
 	read.user_id = pstrdup(user_id);
+	read.anchor_at = DT_NOBEGIN;
 	snapshot = ul_latest_snapshot(false);
 	ul_key_text(&key, 1, user_id);
 	ul_scan(UL_USER_SUBSCRIPTIONS, UL_USER_SUBSCRIPTIONS_USER_ID_KEY, 1, &key,
@@ -666,10 +728,23 @@ ul_limit_value(const UlLimit *limit, const UlUser *user, TimestampTz at, UlSourc
 	return limit->tier_value[UL_TIER_FREE];
 }
 
-pg_tz *
-ul_limit_zone(const UlLimit *limit, const UlUser *user)
+/* The user's zone goes before the limit's. */
+static pg_tz *
+limit_zone(const UlLimit *limit, const UlUser *user)
 {
 	return user->zone != NULL ? user->zone : limit->zone;
+}
+
+UlWindow
+ul_limit_window(const UlLimit *limit, const UlUser *user, TimestampTz at)
+{
+	return ul_window_at(&limit->period, limit_zone(limit, user), user->anchor_at, at);
+}
+
+TimestampTz
+ul_limit_bucket_floor(const UlLimit *limit, const UlUser *user, TimestampTz at)
+{
+	return ul_bucket_floor(&limit->period, limit_zone(limit, user), user->anchor_at, at);
 }
 
 TimestampTz

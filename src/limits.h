@@ -19,7 +19,8 @@ typedef enum UlKind
 {
 	UL_KIND_COUNTER,
 	UL_KIND_GAUGE,
-	UL_KIND_CONCURRENCY
+	UL_KIND_CONCURRENCY,
+	UL_KIND_RATE
 } UlKind;
 
 typedef enum UlEnforcement
@@ -50,6 +51,17 @@ typedef struct UlOverride
 	TimestampTz expires_at;
 } UlOverride;
 
+/* A threshold of a limit that is reported */
+typedef struct UlAlert
+{
+	int64		id;
+	char	   *limit_type;		/* NULL: every limit */
+	char	   *percent;		/* as given; NULL: a value is */
+	int64		millionths;		/* of a percent */
+	int64		value;
+	TimestampTz created_at;
+} UlAlert;
+
 /* An active limit */
 typedef struct UlLimit
 {
@@ -61,12 +73,16 @@ typedef struct UlLimit
 	UlKind		kind;
 	UlPeriod	period;
 	Interval   *interval;		/* NULL: lifetime */
+	int64		rate_period;	/* of a rate: microseconds */
+	int64		burst;			/* of a rate: units at once; 0: its value */
 	pg_tz	   *zone;
 	bool		relaxed;
 	UlEnforcement enforcement;
 	int64		tier_value[UL_NTIERS];
 	int			noverrides;
 	UlOverride *overrides;		/* of tiers; the one that counts first, first */
+	int			nalerts;
+	UlAlert   **alerts;
 } UlLimit;
 
 /* A usage type and its active limits, by name */
@@ -77,6 +93,8 @@ typedef struct UlType
 	bool		relaxed;
 	bool		has_gauge;
 	bool		has_concurrency;
+	bool		has_rate;
+	bool		has_alerts;
 	int			nlimits;
 	UlLimit   **limits;
 } UlType;
@@ -103,6 +121,7 @@ typedef struct UlUser
 	TimestampTz status_since;
 	TimestampTz started_at;
 	TimestampTz expires_at;
+	TimestampTz anchor_at;		/* of anniversary windows; DT_NOBEGIN: none */
 	pg_tz	   *zone;			/* NULL: the limit's */
 	int			noverrides;
 	UlOverride *overrides;		/* the one that counts first, first */
@@ -119,7 +138,7 @@ typedef enum UlSource
 } UlSource;
 
 extern const char *const ul_measure_names[UL_NMEASURES];
-extern const char *const ul_kind_names[];
+extern const char *const ul_kind_names[UL_KIND_RATE + 1];
 extern const char *const ul_source_names[];
 extern const char *const ul_tier_names[UL_NTIERS];
 
@@ -172,8 +191,12 @@ extern const char *ul_effective_tier(const UlUser *user, TimestampTz at);
 extern int64 ul_limit_value(const UlLimit *limit, const UlUser *user, TimestampTz at,
 							UlSource *source);
 
-/* The zone of a limit's calendar windows for a user. */
-extern pg_tz *ul_limit_zone(const UlLimit *limit, const UlUser *user);
+/*
+ * The window of a limit that counts for a user at an instant, as ul_window_at,
+ * and where a bucket that is written then must not start before.
+ */
+extern UlWindow ul_limit_window(const UlLimit *limit, const UlUser *user, TimestampTz at);
+extern TimestampTz ul_limit_bucket_floor(const UlLimit *limit, const UlUser *user, TimestampTz at);
 
 /* The latest reset of a user's type that lies at or before an instant, or DT_NOBEGIN. */
 extern TimestampTz ul_last_reset(const UlUser *user, const char *usage_type, TimestampTz at);

@@ -16,11 +16,15 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "day_sums.h"
 #include "gate.h"
 #include "guc.h"
 #include "maintain.h"
 #include "schema.h"
 #include "store.h"
+#include "xact.h"
+
+#define KEEP_ALERTS		(90 * USECS_PER_DAY)
 
 #define MONTHS_AHEAD	12
 #define MONTHS_AT_ONCE	60
@@ -253,12 +257,13 @@ fold_slots(UlMaintenance *done)
 		UlArgs		args = {0};
 		bool		isnull;
 
-		if (!ul_gate_try_lock(ul_gate_hash(linitial(key), lsecond(key))) ||
-			!ul_gate_try_fold(ul_gate_hash(linitial(key), lsecond(key))))
+		if (!ul_xact_begin_fold(linitial(key), lsecond(key)))
 			continue;
 		ul_arg_text(&args, linitial(key));
 		ul_arg_text(&args, lsecond(key));
+		ul_xact_set_folding(true);
 		done->rows_folded += DatumGetInt64(ul_execute_value(UL_FOLD_SLOTS, &args, &isnull));
+		ul_xact_set_folding(false);
 	}
 }
 
@@ -271,6 +276,28 @@ forget_keys(UlMaintenance *done)
 		return;
 	ul_arg_time(&args, ul_now() - ul_idempotency_retention * USECS_PER_SEC);
 	done->keys_forgotten += ul_execute(UL_FORGET_KEYS, &args);
+}
+
+/* What has left for a day is not needed: no row says the same. */
+static void
+forget_rates(UlMaintenance *done)
+{
+	UlArgs		args = {0};
+
+	ul_arg_time(&args, ul_now() - USECS_PER_DAY);
+	done->rates_forgotten += ul_execute(UL_FORGET_RATES, &args);
+}
+
+/* Reports of thresholds are kept for a while after their window. */
+static void
+forget_alerts(UlMaintenance *done)
+{
+	TimestampTz now = ul_now();
+	UlArgs		args = {0};
+
+	ul_arg_time(&args, now - KEEP_ALERTS);
+	ul_arg_time(&args, now);
+	done->alerts_forgotten += ul_execute(UL_FORGET_ALERTS, &args);
 }
 
 static void
@@ -294,8 +321,11 @@ ul_maintain(UlMaintenance *done)
 	 * Those who reuse an old key wait for us once we forget keys: from there
 	 * on we wait for nobody, who may be them.
 	 */
+	done->days_summed = ul_sum_days();
 	with_patience(delete_old_events, "old events are", done);
 	with_patience(create_partitions, "new partitions are", done);
 	forget_keys(done);
+	forget_rates(done);
+	forget_alerts(done);
 	fold_slots(done);
 }

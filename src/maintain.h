@@ -10,10 +10,13 @@
 
 typedef struct UlMaintenance
 {
+	int64		days_summed;
 	int64		partitions_created;
 	int64		events_moved;
 	int64		rows_folded;
 	int64		keys_forgotten;
+	int64		rates_forgotten;
+	int64		alerts_forgotten;
 	int64		events_deleted; /* past their retention */
 } UlMaintenance;
 

@@ -198,6 +198,18 @@ ul_key_int8(ScanKey key, AttrNumber index_column, int64 value)
 }
 
 void
+ul_key_from_int8(ScanKey key, AttrNumber index_column, int64 from)
+{
+	ScanKeyInit(key, index_column, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(from));
+}
+
+void
+ul_key_date(ScanKey key, AttrNumber index_column, DateADT value)
+{
+	ScanKeyInit(key, index_column, BTEqualStrategyNumber, F_DATE_EQ, DateADTGetDatum(value));
+}
+
+void
 ul_key_null(ScanKey key, AttrNumber index_column)
 {
 	ScanKeyEntryInitialize(key, SK_ISNULL | SK_SEARCHNULL, index_column,

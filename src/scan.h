@@ -10,6 +10,7 @@
 
 #include "access/skey.h"
 #include "executor/tuptable.h"
+#include "utils/date.h"
 #include "utils/snapshot.h"
 
 #include "schema.h"
@@ -42,6 +43,8 @@ extern void ul_scan_events(AttrNumber column, int64 value, Snapshot snapshot,
 /* Scan keys on text columns, which are all COLLATE "C". */
 extern void ul_key_text(ScanKey key, AttrNumber index_column, const char *value);
 extern void ul_key_int8(ScanKey key, AttrNumber index_column, int64 value);
+extern void ul_key_from_int8(ScanKey key, AttrNumber index_column, int64 from);
+extern void ul_key_date(ScanKey key, AttrNumber index_column, DateADT value);
 extern void ul_key_null(ScanKey key, AttrNumber index_column);
 extern void ul_key_not_null(ScanKey key, AttrNumber index_column);
 extern void ul_key_from_time(ScanKey key, AttrNumber index_column, TimestampTz from);

@@ -17,11 +17,14 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
 #include "utils/syscache.h"
 
 #include "schema.h"
@@ -31,18 +34,42 @@ static const char *const table_names[UL_NTABLES] = {
 	[UL_USAGE_LIMIT_OVERRIDES] = "usage_limit_overrides",
 	[UL_USAGE_TYPES] = "usage_types",
 	[UL_USAGE_ACTIONS] = "usage_actions",
+	[UL_USAGE_ALERTS] = "usage_alerts",
+	[UL_USAGE_ALERT_LOG] = "usage_alert_log",
 	[UL_USAGE_COUNTERS] = "usage_counters",
 	[UL_USAGE_EVENTS] = "usage_events",
 	[UL_USAGE_EVENTS_DEFAULT] = "usage_events_default",
 	[UL_USAGE_EVENTS_ID_SEQ] = "usage_events_id_seq",
 	[UL_USAGE_RESETS] = "usage_resets",
 	[UL_USAGE_IDEMPOTENCY] = "usage_idempotency",
+	[UL_USAGE_RATES] = "usage_rates",
 	[UL_USER_SUBSCRIPTIONS] = "user_subscriptions",
+	[UL_USER_CREDITS] = "user_credits",
+	[UL_CREDIT_GRANTS] = "credit_grants",
+	[UL_CREDIT_GRANTS_ID_SEQ] = "credit_grants_id_seq",
+	[UL_CREDIT_TRANSACTIONS] = "credit_transactions",
+	[UL_CREDIT_TRANSACTIONS_ID_SEQ] = "credit_transactions_id_seq",
+	[UL_CREDIT_DRAWS] = "credit_draws",
+	[UL_CREDIT_COSTS] = "credit_costs",
+	[UL_USAGE_DAYS] = "usage_days",
 	[UL_USAGE_COUNTERS_PKEY] = "usage_counters_pkey",
 	[UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX] = "usage_limit_overrides_user_id_idx",
+	[UL_USAGE_ALERT_LOG_USER_ID_IDX] = "usage_alert_log_user_id_idx",
 	[UL_USAGE_RESETS_PKEY] = "usage_resets_pkey",
 	[UL_USAGE_IDEMPOTENCY_PKEY] = "usage_idempotency_pkey",
+	[UL_USAGE_RATES_PKEY] = "usage_rates_pkey",
 	[UL_USER_SUBSCRIPTIONS_USER_ID_KEY] = "user_subscriptions_user_id_key",
+	[UL_USER_CREDITS_PKEY] = "user_credits_pkey",
+	[UL_CREDIT_GRANTS_PKEY] = "credit_grants_pkey",
+	[UL_CREDIT_GRANTS_ID_IDX] = "credit_grants_id_idx",
+	[UL_CREDIT_GRANTS_OPEN_IDX] = "credit_grants_open_idx",
+	[UL_CREDIT_GRANTS_REFERENCE_IDX] = "credit_grants_reference_idx",
+	[UL_CREDIT_TRANSACTIONS_PKEY] = "credit_transactions_pkey",
+	[UL_CREDIT_TRANSACTIONS_ID_IDX] = "credit_transactions_id_idx",
+	[UL_CREDIT_TRANSACTIONS_REFERENCE_IDX] = "credit_transactions_reference_idx",
+	[UL_CREDIT_DRAWS_PKEY] = "credit_draws_pkey",
+	[UL_CREDIT_DRAWS_REFUND_IDX] = "credit_draws_refund_idx",
+	[UL_USAGE_DAYS_PKEY] = "usage_days_pkey",
 };
 
 /* the table whose invalidation carries a signal */
@@ -106,6 +133,37 @@ ul_relation_owner(Oid relid)
 	return owner;
 }
 
+/* A type of ours, in the schema that is being read. */
+static Oid
+find_type(const char *name)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+									   ObjectIdGetDatum(schema.namespace));
+
+	if (!OidIsValid(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("type \"%s\" of extension \"usage_limits\" does not exist", name)));
+	return type;
+}
+
+/* Whether our triggers on usage_counters fire whatever session_replication_role is. */
+static bool
+counters_watched(Oid relid)
+{
+	Relation	relation = table_open(relid, AccessShareLock);
+	TriggerDesc *triggers = relation->trigdesc;
+	int			always = 0;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if ((strcmp(triggers->triggers[i].tgname, "counted") == 0 ||
+			 strcmp(triggers->triggers[i].tgname, "truncated") == 0) &&
+			triggers->triggers[i].tgenabled == TRIGGER_FIRES_ALWAYS)
+			always++;
+	table_close(relation, AccessShareLock);
+	return always == 2;
+}
+
 static void
 read_schema(void)
 {
@@ -129,14 +187,11 @@ read_schema(void)
 					 errmsg("relation \"%s\" of extension \"usage_limits\" does not exist",
 							table_names[i])));
 	}
-	schema.decision_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
-										   CStringGetDatum("usage_decision"),
-										   ObjectIdGetDatum(schema.namespace));
-	if (!OidIsValid(schema.decision_type))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("type \"usage_decision\" of extension \"usage_limits\" does not exist")));
+	schema.decision_type = find_type("usage_decision");
+	schema.credit_decision_type = find_type("credit_decision");
 	schema.owner = ul_relation_owner(schema.oid[UL_USAGE_COUNTERS]);
+
+	schema.counters_watched = counters_watched(schema.oid[UL_USAGE_COUNTERS]);
 
 	name = get_namespace_name(schema.namespace);
 	if (name == NULL)

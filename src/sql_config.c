@@ -22,23 +22,6 @@ PG_FUNCTION_INFO_V1(usage_set_override);
 PG_FUNCTION_INFO_V1(usage_set_tier);
 PG_FUNCTION_INFO_V1(usage_install_defaults);
 
-static int64
-arg_limit_value(FunctionCallInfo fcinfo, int n)
-{
-	int64		value;
-
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("value must not be null")));
-	value = PG_GETARG_INT64(n);
-	if (value < -1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a limit's value must be -1 (unlimited), 0 (blocks) or more")));
-	return value;
-}
-
 /* Passes an argument on as it is. */
 static void
 pass_arg(UlArgs *args, FunctionCallInfo fcinfo, int n)
@@ -103,7 +86,7 @@ Datum
 usage_set_limit(PG_FUNCTION_ARGS)
 {
 	const char *limit_type = ul_arg_name(fcinfo, 0, "limit_type");
-	int64		value = arg_limit_value(fcinfo, 1);
+	int64		value = ul_arg_limit_value(fcinfo, 1, "value");
 	const char *tier = ul_arg_optional_name(fcinfo, 2, "tier");
 	int			column = tier == NULL ? -1 : ul_name_index(ul_tier_names, UL_NTIERS, tier);
 	UlArgs		args = {0};
@@ -145,7 +128,7 @@ Datum
 usage_set_override(PG_FUNCTION_ARGS)
 {
 	const char *limit_type = ul_arg_name(fcinfo, 0, "limit_type");
-	int64		value = arg_limit_value(fcinfo, 1);
+	int64		value = ul_arg_limit_value(fcinfo, 1, "value");
 	const char *user_id = ul_arg_optional_name(fcinfo, 2, "user_id");
 	const char *tier = ul_arg_optional_name(fcinfo, 3, "tier");
 	UlArgs		exists = {0};

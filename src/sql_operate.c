@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "alerts.h"
 #include "args.h"
 #include "compat.h"
 #include "import.h"
@@ -42,26 +43,43 @@ static const struct
 	const char *name;
 	int			parts;
 }			functions[] = {
+	{"credit_balance", READER | APP | ADMIN},
+	{"credit_grant", BILLING | ADMIN},
+	{"credit_grants", READER | APP | ADMIN},
+	{"credit_refill", ADMIN},
+	{"credit_refund", BILLING | ADMIN},
+	{"credit_spend", APP | ADMIN},
+	{"credit_statement", READER | APP | ADMIN},
+	{"credit_void", BILLING | ADMIN},
 	{"usage_adjust", ADMIN},
 	{"usage_anomalies", READER | APP | ADMIN},
+	{"usage_attach", ADMIN},
+	{"usage_attachments", ADMIN},
 	{"usage_check", READER | APP | ADMIN},
 	{"usage_check_action", APP | ADMIN},
 	{"usage_check_limit", READER | APP | ADMIN},
 	{"usage_consume", APP | ADMIN},
 	{"usage_consume_many", APP | ADMIN},
+	{"usage_detach", ADMIN},
 	{"usage_distribution", READER | APP | ADMIN},
 	{"usage_doctor", ADMIN},
+	{"usage_drift", ADMIN},
 	{"usage_enforce", APP | ADMIN},
 	{"usage_error_rates", READER | APP | ADMIN},
 	{"usage_explain", READER | APP | ADMIN},
 	{"usage_funnel", READER | APP | ADMIN},
 	{"usage_grant", ADMIN},
 	{"usage_import", ADMIN},
+	{"usage_headers", READER | APP | ADMIN},
 	{"usage_install_defaults", ADMIN},
 	{"usage_limits_version", READER | APP | ADMIN},
 	{"usage_maintain", ADMIN},
 	{"usage_now", READER | APP | ADMIN},
+	{"usage_preview", READER | APP | ADMIN},
+	{"usage_problem", READER | APP | ADMIN},
+	{"usage_reconcile", ADMIN},
 	{"usage_refund", ADMIN},
+	{"usage_repair", ADMIN},
 	{"usage_reset", ADMIN},
 	{"usage_revoke", ADMIN},
 	{"usage_set_gauge", ADMIN},
@@ -80,15 +98,23 @@ static const struct
 /* Tables that hold configuration, which the part admin may write */
 static const char *const config_tables[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
-	"user_subscriptions", "usage_members", "usage_alerts"
+	"user_subscriptions", "usage_members", "usage_alerts", "credit_costs"
+};
+
+/* Tables that say what has happened, which the part admin may read */
+static const char *const log_tables[] = {
+	"usage_alert_log", "usage_config_log", "usage_denials", "usage_events",
+	"user_credits", "credit_grants", "credit_transactions", "credit_draws"
 };
 
 /* Tables and views whose names CREATE EXTENSION needs */
 static const char *const relations[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
-	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_members",
-	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log"
+	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_rates", "usage_members",
+	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log",
+	"usage_days", "usage_day_sums", "usage_day_marks",
+	"user_credits", "credit_grants", "credit_transactions", "credit_draws", "credit_costs"
 };
 
 /*
@@ -154,14 +180,15 @@ function_list(int parts)
 	return list.data;
 }
 
+/* Tables, as a list for GRANT. */
 static char *
-config_table_list(void)
+table_list(const char *const *tables, size_t count)
 {
 	StringInfoData list;
 
 	initStringInfo(&list);
-	for (size_t i = 0; i < lengthof(config_tables); i++)
-		appendStringInfo(&list, "%s@.%s", i > 0 ? ", " : "", config_tables[i]);
+	for (size_t i = 0; i < count; i++)
+		appendStringInfo(&list, "%s@.%s", i > 0 ? ", " : "", tables[i]);
 	return list.data;
 }
 
@@ -200,11 +227,15 @@ usage_grant(PG_FUNCTION_ARGS)
 
 	if (!ul_has_schema_usage(schema->namespace, role_oid))
 		ul_execute_text(psprintf("GRANT USAGE ON SCHEMA %s TO %s", schema->quoted_name, role));
-	ul_execute_text(psprintf("GRANT USAGE ON TYPE @.usage_decision TO %s", role));
+	ul_execute_text(psprintf("GRANT USAGE ON TYPE @.usage_decision, @.credit_decision TO %s", role));
 	ul_execute_text(psprintf("GRANT EXECUTE ON FUNCTION %s TO %s", function_list(parts), role));
 	if (parts == ADMIN)
+	{
 		ul_execute_text(psprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE %s TO %s",
-								 config_table_list(), role));
+								 table_list(config_tables, lengthof(config_tables)), role));
+		ul_execute_text(psprintf("GRANT SELECT ON TABLE %s TO %s",
+								 table_list(log_tables, lengthof(log_tables)), role));
+	}
 	PG_RETURN_VOID();
 }
 
@@ -217,8 +248,10 @@ usage_revoke(PG_FUNCTION_ARGS)
 	ul_prevent_read_only("usage_revoke()");
 	ul_execute_text(psprintf("REVOKE ALL ON FUNCTION %s FROM %s",
 							 function_list(READER | APP | BILLING | ADMIN), role));
-	ul_execute_text(psprintf("REVOKE ALL ON TABLE %s FROM %s", config_table_list(), role));
-	ul_execute_text(psprintf("REVOKE ALL ON TYPE @.usage_decision FROM %s", role));
+	ul_execute_text(psprintf("REVOKE ALL ON TABLE %s, %s FROM %s",
+							 table_list(config_tables, lengthof(config_tables)),
+							 table_list(log_tables, lengthof(log_tables)), role));
+	ul_execute_text(psprintf("REVOKE ALL ON TYPE @.usage_decision, @.credit_decision FROM %s", role));
 	ul_execute_text(psprintf("REVOKE USAGE ON SCHEMA %s FROM %s",
 							 ul_schema()->quoted_name, role));
 	PG_RETURN_VOID();
@@ -239,15 +272,21 @@ usage_maintain(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	UlMaintenance done;
+	int64		reported;
 
 	ul_prevent_read_only("usage_maintain()");
 	InitMaterializedSRF(fcinfo, 0);
 	ul_maintain(&done);
+	reported = ul_alert_missed();
+	put_count(rsinfo, "days summed", done.days_summed);
 	put_count(rsinfo, "partitions created", done.partitions_created);
 	put_count(rsinfo, "events moved", done.events_moved);
 	put_count(rsinfo, "rows folded", done.rows_folded);
 	put_count(rsinfo, "idempotency keys forgotten", done.keys_forgotten);
+	put_count(rsinfo, "rates forgotten", done.rates_forgotten);
 	put_count(rsinfo, "events deleted", done.events_deleted);
+	put_count(rsinfo, "alerts forgotten", done.alerts_forgotten);
+	put_count(rsinfo, "alerts reported", reported);
 	return (Datum) 0;
 }
 

@@ -111,7 +111,7 @@ claims_of_user(const char *user_id, TimestampTz now, int *count)
 	for (int i = 0; i < *count; i++)
 	{
 		ul_init_claim(&claims[i], limits[i], user, now);
-		ul_read_claims(&claims[i], 1, user_id, limits[i]->usage_type);
+		ul_read_claims(&claims[i], 1, user_id, limits[i]->usage_type, now);
 	}
 	return claims;
 }
@@ -123,11 +123,11 @@ append_claim(StringInfo json, const UlClaim *claim, bool with_details)
 
 	appendStringInfo(json, "{\"allowed\":%s,\"current\":" INT64_FORMAT ",\"limit\":" INT64_FORMAT,
 					 ul_claim_admits(claim) ? "true" : "false",
-					 claim->used, claim->value);
+					 claim->sum.used, claim->value);
 	if (claim->value < 0)
 		appendStringInfoString(json, ",\"remaining\":null");
 	else
-		appendStringInfo(json, ",\"remaining\":" INT64_FORMAT, ul_claim_remaining(claim, claim->used));
+		appendStringInfo(json, ",\"remaining\":" INT64_FORMAT, ul_claim_remaining(claim, claim->sum.used));
 	if (reset_at == DT_NOEND)
 		appendStringInfoString(json, ",\"resetAt\":null");
 	else
@@ -179,8 +179,8 @@ usage_summary(PG_FUNCTION_ARGS)
 		for (int j = 0; j < count && most_binding; j++)
 		{
 			const char *other = claims[j].limit->limit_type;
-			int64		mine = ul_claim_remaining(&claims[i], claims[i].used);
-			int64		others = ul_claim_remaining(&claims[j], claims[j].used);
+			int64		mine = ul_claim_remaining(&claims[i], claims[i].sum.used);
+			int64		others = ul_claim_remaining(&claims[j], claims[j].sum.used);
 
 			if (j != i && strncmp(other, base, strlen(base)) == 0 &&
 				(size_t) ul_base_name_length(other, &suffix) == strlen(base) &&
@@ -239,13 +239,14 @@ usage_explain(PG_FUNCTION_ARGS)
 	const char *usage_type = ul_arg_usage_type(fcinfo, 1);
 	int64		amount = ul_arg_amount(fcinfo, 2, "amount");
 	const UlType *type = ul_type_for_check(usage_type);
+	TimestampTz now = ul_now();
 	UlClaim    *claims;
-	int			count = ul_claims_of_type(type, ul_find_user(user_id), ul_now(), &claims);
+	int			count = ul_claims_of_type(type, ul_find_user(user_id), now, &claims);
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < count; i++)
 		claims[i].requested = claims[i].limit->measure == UL_MEASURE_AMOUNT ? amount : 0;
-	ul_read_claims(claims, count, user_id, usage_type);
+	ul_read_claims(claims, count, user_id, usage_type, now);
 	for (int i = 0; i < count; i++)
 	{
 		UlClaim    *claim = &claims[i];
@@ -258,12 +259,12 @@ usage_explain(PG_FUNCTION_ARGS)
 		values[APPLIES] = BoolGetDatum(applies);
 		values[VALUE] = Int64GetDatum(claim->value);
 		values[SOURCE] = CStringGetTextDatum(ul_source_names[claim->source]);
-		values[WINDOW_START] = TimestampTzGetDatum(claim->window.start);
-		nulls[WINDOW_START] = claim->window.start == DT_NOBEGIN;
-		values[WINDOW_END] = TimestampTzGetDatum(claim->window.end);
-		nulls[WINDOW_END] = claim->window.end == DT_NOEND;
-		values[CURRENT] = Int64GetDatum(claim->used);
-		values[REMAINING] = Int64GetDatum(ul_claim_remaining(claim, claim->used));
+		values[WINDOW_START] = TimestampTzGetDatum(claim->sum.start);
+		nulls[WINDOW_START] = claim->sum.start == DT_NOBEGIN;
+		values[WINDOW_END] = TimestampTzGetDatum(claim->sum.end);
+		nulls[WINDOW_END] = claim->sum.end == DT_NOEND;
+		values[CURRENT] = Int64GetDatum(claim->sum.used);
+		values[REMAINING] = Int64GetDatum(ul_claim_remaining(claim, claim->sum.used));
 		nulls[REMAINING] = claim->value < 0;
 		values[ALLOWED] = BoolGetDatum(!applies || !claim->exceeded || !ul_claim_denies(claim));
 		values[REASON] = CStringGetTextDatum(applies ? ul_claim_reason(claim) : "other_subtype");

@@ -65,7 +65,7 @@ usage_status(PG_FUNCTION_ARGS)
 		TimestampTz reset_at;
 
 		ul_init_claim(&claim, limit, user, now);
-		ul_read_claims(&claim, 1, user_id, limit->usage_type);
+		ul_read_claims(&claim, 1, user_id, limit->usage_type, now);
 		reset_at = ul_claim_resets_at(&claim);
 
 		values[LIMIT_TYPE] = CStringGetTextDatum(limit->limit_type);
@@ -77,14 +77,14 @@ usage_status(PG_FUNCTION_ARGS)
 			nulls[PERIOD] = true;
 		values[TIER] = CStringGetTextDatum(ul_effective_tier(user, now));
 		values[ALLOWED] = BoolGetDatum(ul_claim_admits(&claim));
-		values[CURRENT] = Int64GetDatum(claim.used);
+		values[CURRENT] = Int64GetDatum(claim.sum.used);
 		values[LIMIT] = Int64GetDatum(claim.value);
 		if (claim.value < 0)
 			nulls[REMAINING] = nulls[PERCENT_USED] = true;
 		else
 		{
-			values[REMAINING] = Int64GetDatum(ul_claim_remaining(&claim, claim.used));
-			values[PERCENT_USED] = percent_used(claim.used, claim.value);
+			values[REMAINING] = Int64GetDatum(ul_claim_remaining(&claim, claim.sum.used));
+			values[PERCENT_USED] = percent_used(claim.sum.used, claim.value);
 		}
 		values[RESET_AT] = TimestampTzGetDatum(reset_at);
 		nulls[RESET_AT] = reset_at == DT_NOEND;

@@ -16,6 +16,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "costs.h"
 #include "guc.h"
 #include "limits.h"
 #include "schema.h"
@@ -28,6 +29,8 @@ PG_FUNCTION_INFO_V1(usage_limits_touch);
 PG_FUNCTION_INFO_V1(usage_limits_changed);
 PG_FUNCTION_INFO_V1(usage_limits_log_change);
 PG_FUNCTION_INFO_V1(usage_limits_read_only);
+PG_FUNCTION_INFO_V1(usage_limits_append_only);
+PG_FUNCTION_INFO_V1(usage_limits_cost_check);
 
 #define MAX_COLUMNS 32
 
@@ -148,21 +151,44 @@ derive_period(const char *limit_type)
 }
 
 static void
+refuse_period(const char *limit_type, const char *problem, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("period of limit \"%s\" is not valid", limit_type),
+			 errdetail_internal("%s", problem),
+			 hint != NULL ? errhint("%s", hint) : 0));
+}
+
+static void
 complete_window(Row *row, const char *limit_type)
 {
 	const Interval *period = row->nulls[Anum_config_period - 1] ?
 	NULL : DatumGetIntervalP(row->values[Anum_config_period - 1]);
 	char	   *alignment = row_text(row, Anum_config_alignment);
-	bool		concurrency = strcmp(row_text(row, Anum_config_kind), "concurrency") == 0;
+	const char *kind = row_text(row, Anum_config_kind);
+	bool		concurrency = strcmp(kind, "concurrency") == 0;
+	bool		rate = strcmp(kind, "rate") == 0;
 	UlAlignment aligned;
 	UlPeriod	unused;
 	const char *problem;
 
-	if (period == NULL && !concurrency && (alignment == NULL || strcmp(alignment, "none") != 0))
+	if (period == NULL && !concurrency && (rate || alignment == NULL || strcmp(alignment, "none") != 0))
 	{
 		period = derive_period(limit_type);
 		if (period != NULL)
 			set_value(row, Anum_config_period, IntervalPGetDatum(period), false);
+	}
+	if (rate)
+	{
+		int64		length;
+
+		/* it has no windows */
+		set_text(row, Anum_config_alignment, "none");
+		problem = ul_rate_period(period, &length);
+		if (problem != NULL)
+			refuse_period(limit_type, problem, NULL);
+		return;
 	}
 	if (alignment == NULL)
 	{
@@ -181,32 +207,26 @@ complete_window(Row *row, const char *limit_type)
 		aligned = UL_ALIGN_NONE;
 	else if (strcmp(alignment, "calendar") == 0)
 		aligned = UL_ALIGN_CALENDAR;
+	else if (strcmp(alignment, "anniversary") == 0)
+		aligned = UL_ALIGN_ANNIVERSARY;
 	else if (strcmp(alignment, "sliding") == 0)
 		aligned = UL_ALIGN_SLIDING;
 	else
 	{
-		if (strcmp(alignment, "anniversary") == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("anniversary windows are not supported")));
-		refuse_value("alignment", alignment, limit_type, "calendar, sliding, none");
+		refuse_value("alignment", alignment, limit_type, "calendar, anniversary, sliding, none");
 		return;					/* not reached */
 	}
 	problem = ul_period_init(&unused, aligned, period);
 	if (problem != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("period of limit \"%s\" is not valid", limit_type),
-				 errdetail_internal("%s", problem),
-				 aligned == UL_ALIGN_CALENDAR ?
-				 errhint("Windows of any length can have alignment sliding.") : 0));
+		refuse_period(limit_type, problem, aligned == UL_ALIGN_CALENDAR ?
+					  "Windows of other lengths can have alignment anniversary or sliding." : NULL);
 }
 
 /* What is not said is derived from the name, and the whole must make sense. */
 static void
 check_limit(Row *row, const char *limit_type)
 {
-	static const char *const kinds = "counter, gauge, concurrency";
+	static const char *const kinds = "counter, gauge, concurrency, rate";
 	static const AttrNumber tiers[] = {
 		Anum_config_free_tier_limit, Anum_config_pro_tier_limit,
 		Anum_config_team_tier_limit, Anum_config_enterprise_tier_limit
@@ -241,11 +261,7 @@ check_limit(Row *row, const char *limit_type)
 			kind = "counter";
 		set_text(row, Anum_config_kind, kind);
 	}
-	else if (strcmp(kind, "rate") == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("rate limits are not supported")));
-	else if (ul_name_index(ul_kind_names, UL_KIND_CONCURRENCY + 1, kind) < 0)
+	else if (ul_name_index(ul_kind_names, lengthof(ul_kind_names), kind) < 0)
 		refuse_value("kind", kind, limit_type, kinds);
 
 	complete_window(row, limit_type);
@@ -367,7 +383,8 @@ check_durability(const TriggerData *trigger)
 	Datum		other;
 	Datum		kind = heap_getattr(tuple, Anum_config_kind, tupdesc, &isnull);
 
-	if (strcmp(TextDatumGetCString(kind), "concurrency") == 0)
+	if (strcmp(TextDatumGetCString(kind), "concurrency") == 0 ||
+		strcmp(TextDatumGetCString(kind), "rate") == 0)
 		return;
 	ul_arg_datum(&args, heap_getattr(tuple, Anum_config_usage_type, tupdesc, &isnull), false);
 	ul_arg_datum(&args, heap_getattr(tuple, Anum_config_durability, tupdesc, &isnull), false);
@@ -379,6 +396,12 @@ check_durability(const TriggerData *trigger)
 				 errdetail("Limit \"%s\" of usage type \"%s\" has another.",
 						   TextDatumGetCString(other), TextDatumGetCString(args.value[0])),
 				 errhint("usage_set_limit with a durability changes all of them.")));
+	if (strcmp(TextDatumGetCString(args.value[1]), "relaxed") == 0 &&
+		ul_type_has_costs(TextDatumGetCString(args.value[0])))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a limit on usage that costs credits cannot be relaxed"),
+				 errdetail("Usage of \"%s\" costs credits.", TextDatumGetCString(args.value[0]))));
 }
 
 /* An override of a user's makes users stale, one of a tier's the configuration. */
@@ -446,4 +469,33 @@ usage_limits_read_only(PG_FUNCTION_ARGS)
 			 errmsg("cannot write view \"%s\"", RelationGetRelationName(trigger->tg_relation)),
 			 errhint("Usage is recorded by usage_track, and corrected by usage_adjust, usage_refund and usage_reset.")));
 	return PointerGetDatum(NULL);
+}
+
+Datum
+usage_limits_append_only(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("rows of \"%s\" cannot be changed or deleted",
+					RelationGetRelationName(trigger->tg_relation)),
+			 errhint("A spend is taken back by credit_refund, a grant by credit_void.")));
+	return PointerGetDatum(NULL);
+}
+
+Datum
+usage_limits_cost_check(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+	Row		   *row = begin_row(trigger);
+	char	   *usage_type = row_text(row, Anum_cost_usage_type);
+	const UlType *type = usage_type == NULL ? NULL : ul_find_type(usage_type);
+
+	if (type != NULL && type->relaxed)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("usage of \"%s\" cannot cost credits", usage_type),
+				 errdetail("A limit of that type has durability relaxed.")));
+	return end_row(trigger, row);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * store.c
- *		Every SQL text and saved plan, and the switch to the owner.
+ *		SQL texts, saved plans, and the switch to the owner.
  *
  * In a text, "@." stands for our schema.  Other names need no qualification:
  * while a statement is analysed and run, pg_catalog is the whole search path.
@@ -40,25 +40,6 @@
 #include "schema.h"
 #include "store.h"
 
-typedef struct UlStatementText
-{
-	const char *text;
-	int			nargs;
-	Oid			types[UL_MAX_ARGS];
-} UlStatementText;
-
-/* in a list of parameter types: our usage_decision, whose OID is not constant */
-#define DECISION_TYPE InvalidOid
-
-#define COUNTER_COLUMNS \
-	"user_id, usage_type, bucket_start, event_subtype, slot," \
-	" amount, tokens_used, credits_used, duration_ms," \
-	" events, failed_events, cancelled_events, first_at, last_at"
-#define COUNTER_VALUES \
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
-#define COUNTER_TYPES 14, {TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT8OID, \
-	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
-
 /*
  * first_at and last_at are those of uses, where there are any: failed and
  * cancelled events count apart.
@@ -92,7 +73,7 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		"UPDATE @.usage_counters AS c SET"
 		ADD("$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14")
 		COUNTER_KEY,
-		COUNTER_TYPES
+		UL_COUNTER_TYPES
 	},
 	/* the commonest case of the former: see is_plain_use */
 	[UL_UPDATE_COUNTER_PLAIN] = {
@@ -100,16 +81,16 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" first_at = CASE WHEN " HAS_USES("c.events", "c.amount") " THEN least(c.first_at, $13) ELSE $13 END,"
 		" last_at = CASE WHEN " HAS_USES("c.events", "c.amount") " THEN greatest(c.last_at, $14) ELSE $14 END"
 		COUNTER_KEY,
-		COUNTER_TYPES
+		UL_COUNTER_TYPES
 	},
 	[UL_ADD_TO_COUNTER] = {
-		"INSERT INTO @.usage_counters AS c (" COUNTER_COLUMNS ") " COUNTER_VALUES
+		"INSERT INTO @.usage_counters AS c (" UL_COUNTER_COLUMNS ") " UL_COUNTER_VALUES
 		ADD_TO_EXISTING,
-		COUNTER_TYPES
+		UL_COUNTER_TYPES
 	},
 	[UL_INSERT_COUNTER] = {
-		"INSERT INTO @.usage_counters (" COUNTER_COLUMNS ") " COUNTER_VALUES,
-		COUNTER_TYPES
+		"INSERT INTO @.usage_counters (" UL_COUNTER_COLUMNS ") " UL_COUNTER_VALUES,
+		UL_COUNTER_TYPES
 	},
 	[UL_INSERT_EVENT] = {
 		"INSERT INTO @.usage_events (id, user_id, event_type, event_subtype, project_id, scene_id,"
@@ -130,7 +111,15 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" VALUES ($1, $2, $3, $4, $5)"
 		" ON CONFLICT (user_id, key) DO UPDATE SET request_digest = excluded.request_digest,"
 		" answer = excluded.answer, created_at = excluded.created_at",
-		5, {TEXTOID, TEXTOID, BYTEAOID, DECISION_TYPE, TIMESTAMPTZOID}
+		5, {TEXTOID, TEXTOID, BYTEAOID, UL_DECISION_TYPE, TIMESTAMPTZOID}
+	},
+	[UL_STORE_RATE] = {
+		"INSERT INTO @.usage_rates (user_id, limit_type, arrival_at, fraction, units, period, updated_at)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7)"
+		" ON CONFLICT (user_id, limit_type) DO UPDATE SET arrival_at = excluded.arrival_at,"
+		" fraction = excluded.fraction, units = excluded.units, period = excluded.period,"
+		" updated_at = excluded.updated_at",
+		7, {TEXTOID, TEXTOID, TIMESTAMPTZOID, INT8OID, INT8OID, INTERVALOID, TIMESTAMPTZOID}
 	},
 	[UL_LIMIT_EXISTS] = {
 		"SELECT true FROM @.usage_limits_config c WHERE c.limit_type = $1",
@@ -147,8 +136,9 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" event_subtype = coalesce($7, c.event_subtype),"
 		" measure = coalesce($8, c.measure),"
 		" kind = coalesce($9, c.kind),"
-		" period = CASE WHEN $11 = 'none' THEN $10 ELSE coalesce($10, c.period) END,"
-		" alignment = coalesce($11, CASE WHEN c.alignment = 'none' AND $10 IS NOT NULL THEN 'calendar' END, c.alignment),"
+		" period = CASE WHEN $11 = 'none' AND coalesce($9, c.kind) <> 'rate' THEN $10 ELSE coalesce($10, c.period) END,"
+		" alignment = coalesce($11, CASE WHEN c.alignment = 'none' AND coalesce($10, c.period) IS NOT NULL"
+		" THEN 'calendar' END, c.alignment),"
 		" time_zone = coalesce($12, c.time_zone),"
 		" burst = coalesce($13, c.burst),"
 		" durability = coalesce($14, c.durability),"
@@ -255,13 +245,19 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" coalesce(min(g.first_at) FILTER (WHERE " HAS_USES("g.events", "g.amount") "), min(g.first_at)) AS first_at,"
 		" coalesce(max(g.last_at) FILTER (WHERE " HAS_USES("g.events", "g.amount") "), max(g.last_at)) AS last_at"
 		" FROM gone g GROUP BY g.user_id, g.usage_type, g.bucket_start, g.event_subtype),"
-		" kept AS (INSERT INTO @.usage_counters AS c (" COUNTER_COLUMNS ") SELECT " COUNTER_COLUMNS " FROM sums"
+		" kept AS (INSERT INTO @.usage_counters AS c (" UL_COUNTER_COLUMNS ") SELECT " UL_COUNTER_COLUMNS " FROM sums"
 		ADD_TO_EXISTING ")"
 		" SELECT count(*) FROM gone",
 		2, {TEXTOID, TEXTOID}
 	},
 	[UL_FORGET_KEYS] = {
 		"DELETE FROM @.usage_idempotency i WHERE i.created_at < $1",
+		1, {TIMESTAMPTZOID}
+	},
+	/* whoever writes a row just now has it */
+	[UL_FORGET_RATES] = {
+		"DELETE FROM @.usage_rates r WHERE r.ctid = ANY (ARRAY(SELECT o.ctid FROM @.usage_rates o"
+		" WHERE o.arrival_at < $1 FOR UPDATE SKIP LOCKED))",
 		1, {TIMESTAMPTZOID}
 	},
 	[UL_EXTENSION_VERSION] = {
@@ -271,34 +267,6 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 	[UL_COUNT_SUBSCRIPTIONS] = {
 		"SELECT count(*) FROM @.user_subscriptions s",
 		0, {0}
-	},
-	[UL_IMPORT_DONE] = {
-		"SELECT l.changed_at FROM @.usage_config_log l WHERE l.operation = 'IMPORT' AND l.table_name = $1",
-		1, {TEXTOID}
-	},
-	[UL_IMPORT_MARK] = {
-		"INSERT INTO @.usage_config_log (changed_by, table_name, operation) VALUES ($2, $1, 'IMPORT')",
-		2, {TEXTOID, TEXTOID}
-	},
-	[UL_IMPORT_LIMIT] = {
-		"INSERT INTO @.usage_limits_config (limit_type, free_tier_limit, pro_tier_limit, team_tier_limit,"
-		" description, is_active, created_at, updated_at)"
-		" VALUES ($1, $2, $3, $4, $5, $6, coalesce($7, @.usage_now()), coalesce($8, @.usage_now()))"
-		" ON CONFLICT (limit_type) DO NOTHING",
-		8, {TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID}
-	},
-	[UL_IMPORT_SUBSCRIPTION] = {
-		"INSERT INTO @.user_subscriptions (user_id, tier, stripe_customer_id, stripe_subscription_id,"
-		" status, started_at, expires_at, metadata, created_at, updated_at)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, @.usage_now()), coalesce($10, @.usage_now()))"
-		" ON CONFLICT (user_id) DO NOTHING",
-		10, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, JSONBOID,
-		TIMESTAMPTZOID, TIMESTAMPTZOID}
-	},
-	[UL_IMPORT_COUNTER] = {
-		"INSERT INTO @.usage_counters (" COUNTER_COLUMNS ") " COUNTER_VALUES
-		" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO NOTHING",
-		COUNTER_TYPES
 	},
 
 	/*
@@ -314,6 +282,21 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		2, {TIMESTAMPTZOID, INTERVALOID}
 	},
 };
+
+/* A statement, wherever its topic's are. */
+static const UlStatementText *
+statement_text(UlStatement statement)
+{
+	static const UlStatementText *const topics[] = {
+		statements, ul_alert_statements, ul_attach_statements, ul_credit_statements, ul_day_statements,
+		ul_import_statements
+	};
+
+	for (size_t i = 0; i < lengthof(topics); i++)
+		if (topics[i][statement].text != NULL)
+			return &topics[i][statement];
+	elog(ERROR, "statement %d has no text", statement);
+}
 
 static SPIPlanPtr plans[UL_NSTATEMENTS];
 static uint64 plans_generation = 0; /* of the schema that they name */
@@ -411,7 +394,7 @@ forget_plans(void)
 static SPIPlanPtr
 saved_plan(UlStatement statement)
 {
-	const UlStatementText *text = &statements[statement];
+	const UlStatementText *text = statement_text(statement);
 	Oid			types[UL_MAX_ARGS];
 	SPIPlanPtr	plan;
 
@@ -424,7 +407,7 @@ saved_plan(UlStatement statement)
 		return plans[statement];
 
 	for (int i = 0; i < text->nargs; i++)
-		types[i] = text->types[i] == DECISION_TYPE ? ul_schema()->decision_type : text->types[i];
+		types[i] = text->types[i] == UL_DECISION_TYPE ? ul_schema()->decision_type : text->types[i];
 	plan = prepare(text->text, text->nargs, types);
 	if (SPI_keepplan(plan) != 0)
 		elog(ERROR, "SPI_keepplan failed");
@@ -490,7 +473,7 @@ ul_execute(UlStatement statement, const UlArgs *args)
 	UlStoreState state;
 	uint64		processed;
 
-	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	Assert((args == NULL ? 0 : args->count) == statement_text(statement)->nargs);
 	store_begin(&state);
 	run_plan(saved_plan(statement), args);
 	processed = SPI_processed;
@@ -505,7 +488,7 @@ ul_execute_value(UlStatement statement, const UlArgs *args, bool *isnull)
 	UlStoreState state;
 	Datum		value = (Datum) 0;
 
-	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
+	Assert((args == NULL ? 0 : args->count) == statement_text(statement)->nargs);
 	*isnull = true;
 	store_begin(&state);
 	run_plan(saved_plan(statement), args);
@@ -525,15 +508,10 @@ ul_execute_value(UlStatement statement, const UlArgs *args, bool *isnull)
 	return value;
 }
 
-void
-ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRow row, void *arg)
+/* Calls "row" in the caller's memory for each row that SPI has got. */
+static void
+see_rows(MemoryContext caller, UlStoreRow row, void *arg)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	UlStoreState state;
-
-	Assert((args == NULL ? 0 : args->count) == statements[statement].nargs);
-	store_begin(&state);
-	run_plan(saved_plan(statement), args);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		TupleDesc	tupdesc = SPI_tuptable->tupdesc;
@@ -546,22 +524,49 @@ ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRow row, void 
 		row(values, nulls, arg);
 		MemoryContextSwitchTo(inner);
 	}
+}
+
+void
+ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRow row, void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	UlStoreState state;
+
+	Assert((args == NULL ? 0 : args->count) == statement_text(statement)->nargs);
+	store_begin(&state);
+	run_plan(saved_plan(statement), args);
+	see_rows(caller, row, arg);
+	store_end(&state);
+}
+
+void
+ul_execute_rows_at(UlStatement statement, const UlArgs *args, Snapshot snapshot,
+				   UlStoreRow row, void *arg)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	UlStoreState state;
+	int			result;
+
+	store_begin(&state);
+	result = SPI_execute_snapshot(saved_plan(statement), ((UlArgs *) args)->value, args->null,
+								  snapshot, InvalidSnapshot, true, false, 0);
+	if (result < 0)
+		elog(ERROR, "running a plan returned %s", SPI_result_code_string(result));
+	see_rows(caller, row, arg);
 	store_end(&state);
 }
 
 /* Rows that a cursor fetches at once. */
 #define FETCH_COUNT 1000
 
-void
-ul_query_as_caller(const char *query, UlStoreRow row, void *arg)
+/* Runs a query in the state that was begun; the rows' memory is reset one by one. */
+static void
+run_query(const char *query, UlStoreRow row, void *arg)
 {
 	MemoryContext batch = AllocSetContextCreate(CurrentMemoryContext, "usage_limits rows",
 												ALLOCSET_DEFAULT_SIZES);
-	UlStoreState state;
-	Portal		portal;
+	Portal		portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, 0);
 
-	store_begin_as(&state, GetUserId(), SECURITY_RESTRICTED_OPERATION);
-	portal = SPI_cursor_open_with_args(NULL, query, 0, NULL, NULL, NULL, true, 0);
 	for (;;)
 	{
 		SPITupleTable *table;
@@ -586,8 +591,31 @@ ul_query_as_caller(const char *query, UlStoreRow row, void *arg)
 		SPI_freetuptable(table);
 	}
 	SPI_cursor_close(portal);
-	store_end(&state);
 	MemoryContextDelete(batch);
+}
+
+void
+ul_query_as_caller(const char *query, UlStoreRow row, void *arg)
+{
+	UlStoreState state;
+
+	store_begin_as(&state, GetUserId(), SECURITY_RESTRICTED_OPERATION);
+	run_query(query, row, arg);
+	store_end(&state);
+}
+
+/* Policies that the owner has forced upon itself do not hide rows that count. */
+void
+ul_query_as_owner(Oid relid, const char *query, Snapshot snapshot, UlStoreRow row, void *arg)
+{
+	UlStoreState state;
+
+	store_begin_as(&state, ul_relation_owner(relid),
+				   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
+	PushActiveSnapshot(snapshot);
+	run_query(query, row, arg);
+	PopActiveSnapshot();
+	store_end(&state);
 }
 
 int64

@@ -13,6 +13,7 @@
 
 #include "datatype/timestamp.h"
 #include "utils/jsonb.h"
+#include "utils/snapshot.h"
 #include "utils/uuid.h"
 
 #include "amounts.h"
@@ -27,6 +28,16 @@ typedef struct UlArgs
 	char		null[UL_MAX_ARGS];	/* 'n' or ' ', as SPI wants it */
 } UlArgs;
 
+typedef struct UlStatementText
+{
+	const char *text;			/* "@." stands for our schema */
+	int			nargs;
+	Oid			types[UL_MAX_ARGS];
+} UlStatementText;
+
+/* in a list of parameter types: our usage_decision, whose OID is not constant */
+#define UL_DECISION_TYPE InvalidOid
+
 typedef enum UlStatement
 {
 	UL_UPDATE_COUNTER,
@@ -36,6 +47,7 @@ typedef enum UlStatement
 	UL_INSERT_EVENT,
 	UL_INSERT_RESET,
 	UL_REMEMBER_KEY,
+	UL_STORE_RATE,
 	UL_LIMIT_EXISTS,
 	UL_UPDATE_LIMIT,
 	UL_INSERT_LIMIT,
@@ -51,6 +63,7 @@ typedef enum UlStatement
 	UL_SLOTS_TO_FOLD,
 	UL_FOLD_SLOTS,
 	UL_FORGET_KEYS,
+	UL_FORGET_RATES,
 	UL_EXTENSION_VERSION,
 	UL_COUNT_SUBSCRIPTIONS,
 	UL_IMPORT_DONE,
@@ -59,8 +72,49 @@ typedef enum UlStatement
 	UL_IMPORT_SUBSCRIPTION,
 	UL_IMPORT_COUNTER,
 	UL_DELETE_OLD_EVENTS,
+	UL_LOCK_CREDITS,
+	UL_BEGIN_CREDITS,
+	UL_SPEND_FAST,
+	UL_WRITE_CREDITS,
+	UL_WRITE_CREDITS_UNREAD,
+	UL_SPEND_PLAIN,
+	UL_INSERT_TRANSACTION,
+	UL_INSERT_DRAW,
+	UL_INSERT_GRANT,
+	UL_UPDATE_GRANT,
+	UL_UPDATE_GRANT_UNREAD,
+	UL_RECONCILE_CREDITS,
+	UL_INSERT_ALERT,
+	UL_FORGET_ALERTS,
+	UL_KEYS_WITH_ALERTS,
+	UL_TABLES_OF_TRIGGER,
+	UL_LEVELS_OF_TYPE,
+	UL_MARK_DAY,
+	UL_REOPEN_DAYS,
+	UL_FORGET_DAYS,
+	UL_CLOSE_DAYS,
+	UL_SET_CLOSED_XID,
+	UL_FORGET_DAY_SUMS,
+	UL_SUM_DAYS,
 	UL_NSTATEMENTS
 } UlStatement;
+
+/* The statements of topics that have a file of their own; no text: not one of them. */
+extern const UlStatementText ul_alert_statements[UL_NSTATEMENTS];
+extern const UlStatementText ul_attach_statements[UL_NSTATEMENTS];
+extern const UlStatementText ul_credit_statements[UL_NSTATEMENTS];
+extern const UlStatementText ul_day_statements[UL_NSTATEMENTS];
+extern const UlStatementText ul_import_statements[UL_NSTATEMENTS];
+
+/* Of usage_counters, in a statement's text */
+#define UL_COUNTER_COLUMNS \
+	"user_id, usage_type, bucket_start, event_subtype, slot," \
+	" amount, tokens_used, credits_used, duration_ms," \
+	" events, failed_events, cancelled_events, first_at, last_at"
+#define UL_COUNTER_VALUES \
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+#define UL_COUNTER_TYPES 14, {TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT8OID, \
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
 
 /* Append a parameter; a NULL pointer is null. */
 extern void ul_arg_text(UlArgs *args, const char *value);
@@ -78,6 +132,10 @@ extern Datum ul_execute_value(UlStatement statement, const UlArgs *args, bool *i
 typedef void (*UlStoreRow) (const Datum *values, const bool *nulls, void *arg);
 extern void ul_execute_rows(UlStatement statement, const UlArgs *args, UlStoreRow row, void *arg);
 
+/* The same for a statement that only reads, as of a snapshot. */
+extern void ul_execute_rows_at(UlStatement statement, const UlArgs *args, Snapshot snapshot,
+							   UlStoreRow row, void *arg);
+
 /*
  * Runs a statement that is put together; "@." stands before a name of ours.
  * Returns how many rows it processed.
@@ -90,6 +148,10 @@ extern uint64 ul_execute_text(const char *text);
  * tables, and functions behind them, that are not ours.
  */
 extern void ul_query_as_caller(const char *query, UlStoreRow row, void *arg);
+
+/* The same as the owner of a table that is not ours, as of a snapshot. */
+extern void ul_query_as_owner(Oid relid, const char *query, Snapshot snapshot,
+							  UlStoreRow row, void *arg);
 
 /* Rows of the table that usage_limits.users_table names, counted as its owner. */
 extern int64 ul_count_users(void);

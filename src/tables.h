@@ -65,6 +65,27 @@ enum
 
 enum
 {
+	Anum_alert_id = 1,
+	Anum_alert_limit_type,
+	Anum_alert_percent,
+	Anum_alert_value,
+	Anum_alert_created_at
+};
+
+enum
+{
+	Anum_alert_log_id = 1,
+	Anum_alert_log_user_id,
+	Anum_alert_log_limit_type,
+	Anum_alert_log_alert_id,
+	Anum_alert_log_window_start,
+	Anum_alert_log_current,
+	Anum_alert_log_limit,
+	Anum_alert_log_created_at
+};
+
+enum
+{
 	Anum_subscription_id = 1,
 	Anum_subscription_user_id,
 	Anum_subscription_tier,
@@ -130,6 +151,100 @@ enum
 	Anum_idempotency_request_digest,
 	Anum_idempotency_answer,
 	Anum_idempotency_created_at
+};
+
+enum
+{
+	Anum_rate_user_id = 1,
+	Anum_rate_limit_type,
+	Anum_rate_arrival_at,
+	Anum_rate_fraction,
+	Anum_rate_units,
+	Anum_rate_period,
+	Anum_rate_updated_at
+};
+
+enum
+{
+	Anum_credits_id = 1,
+	Anum_credits_user_id,
+	Anum_credits_balance,
+	Anum_credits_lifetime_earned,
+	Anum_credits_lifetime_spent,
+	Anum_credits_last_refill_at,
+	Anum_credits_created_at,
+	Anum_credits_updated_at,
+	Anum_credits_sequence_no,
+	Anum_credits_burning_grant_id,
+	Anum_credits_burning_left,
+	Anum_credits_due_at,
+	Anum_credits_refill_due_at
+};
+
+enum
+{
+	Anum_grant_id = 1,
+	Anum_grant_user_id,
+	Anum_grant_transaction_type,
+	Anum_grant_amount,
+	Anum_grant_remaining,
+	Anum_grant_priority,
+	Anum_grant_effective_at,
+	Anum_grant_expires_at,
+	Anum_grant_recurs_every,
+	Anum_grant_max_rollover,
+	Anum_grant_period_end,
+	Anum_grant_voided_at,
+	Anum_grant_reference_id,
+	Anum_grant_description,
+	Anum_grant_metadata,
+	Anum_grant_created_at,
+	Anum_grant_is_open,
+	Anum_grant_has_started,
+	Anum_grant_is_daily_refill,
+	Anum_grant_granted,
+	Anum_grant_lost,
+	Anum_grant_sequence_no
+};
+
+enum
+{
+	Anum_transaction_id = 1,
+	Anum_transaction_user_id,
+	Anum_transaction_amount,
+	Anum_transaction_balance_after,
+	Anum_transaction_transaction_type,
+	Anum_transaction_description,
+	Anum_transaction_reference_id,
+	Anum_transaction_metadata,
+	Anum_transaction_created_at,
+	Anum_transaction_sequence_no,
+	Anum_transaction_grant_id,
+	Anum_transaction_refund_of,
+	Anum_transaction_shortfall
+};
+
+enum
+{
+	Anum_draw_user_id = 1,
+	Anum_draw_transaction_id,
+	Anum_draw_grant_id,
+	Anum_draw_amount,
+	Anum_draw_shortfall,
+	Anum_draw_refund_of,
+	Anum_draw_draw_no
+};
+
+enum
+{
+	Anum_cost_id = 1,
+	Anum_cost_usage_type,
+	Anum_cost_event_subtype,
+	Anum_cost_measure,
+	Anum_cost_credits,
+	Anum_cost_per,
+	Anum_cost_charge,
+	Anum_cost_created_at
 };
 
 #endif							/* UL_TABLES_H */

@@ -11,9 +11,11 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 
 #include "compat.h"
 #include "guc.h"
+#include "shmem.h"
 
 UL_MODULE_MAGIC;
 
@@ -23,4 +25,6 @@ void
 _PG_init(void)
 {
 	ul_guc_init();
+	if (process_shared_preload_libraries_in_progress)
+		ul_shmem_init();
 }

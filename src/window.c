@@ -12,10 +12,19 @@
  * Windows of an hour or a minute are cut where the zone's offset changes, so
  * that an hour that the clock shows twice is two windows.
  *
+ * Anniversaries are each worked out from the anchor itself, never from the one
+ * before: from the 31st of January they fall on the 28th of February and the
+ * 31st of March.  They begin, as windows of the calendar do, at the first
+ * instant at which the zone's clock reads the anchor's date and time of day,
+ * but for the anchor itself, which may be the second such instant.  Without an
+ * anchor they are counted from the first Monday that is a first of January,
+ * so that months, quarters, years, weeks and days are the calendar's.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "common/int.h"
 #include "utils/datetime.h"
 #include "utils/timestamp.h"
 
@@ -93,6 +102,14 @@ first_instant_of(Timestamp local, pg_tz *tz)
 	}
 }
 
+static void
+raise_out_of_range(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+			 errmsg("timestamp out of range")));
+}
+
 /* Start of the unit that holds a local time, "steps" units on. */
 static Timestamp
 local_boundary(Timestamp local, UlUnit unit, int steps)
@@ -103,9 +120,7 @@ local_boundary(Timestamp local, UlUnit unit, int steps)
 	Timestamp	result;
 
 	if (timestamp2tm(local, NULL, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("timestamp out of range")));
+		raise_out_of_range();
 	switch (unit)
 	{
 		case UL_UNIT_WEEK:
@@ -133,9 +148,7 @@ local_boundary(Timestamp local, UlUnit unit, int steps)
 	tm.tm_min = 0;
 	tm.tm_sec = 0;
 	if (tm2timestamp(&tm, 0, NULL, &result) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("timestamp out of range")));
+		raise_out_of_range();
 	return result;
 }
 
@@ -205,8 +218,165 @@ clock_window(int64 length, pg_tz *tz, TimestampTz at)
 	return window;
 }
 
-const char *
-ul_period_init(UlPeriod *period, UlAlignment alignment, const Interval *interval)
+/* Midnight of 2001-01-01, a Monday: anniversaries of those who have no anchor. */
+#define DEFAULT_ANCHOR		(366 * USECS_PER_DAY)
+
+/* a - b, of two timestamps of any age */
+static int64
+time_between(int64 a, int64 b)
+{
+	int64		difference;
+
+	if (pg_sub_s64_overflow(a, b, &difference))
+		raise_out_of_range();
+	return difference;
+}
+
+static int64
+month_number(Timestamp local)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (timestamp2tm(local, NULL, &tm, &fsec, NULL, NULL) != 0)
+		raise_out_of_range();
+	return (int64) tm.tm_year * MONTHS_PER_YEAR + tm.tm_mon - 1;
+}
+
+/* The local time "steps" periods of months or days after the anchor's. */
+static Timestamp
+anniversary_boundary(const UlPeriod *period, Timestamp anchor, int64 steps)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int64		month;
+	Timestamp	result;
+
+	if (period->days != 0)
+	{
+		if (pg_mul_s64_overflow(steps, period->days * USECS_PER_DAY, &result) ||
+			pg_add_s64_overflow(anchor, result, &result) || !IS_VALID_TIMESTAMP(result))
+			raise_out_of_range();
+		return result;
+	}
+
+	if (timestamp2tm(anchor, NULL, &tm, &fsec, NULL, NULL) != 0)
+		raise_out_of_range();
+	month = (int64) tm.tm_year * MONTHS_PER_YEAR + tm.tm_mon - 1 + steps * period->months;
+	tm.tm_year = floor_to(month, MONTHS_PER_YEAR) / MONTHS_PER_YEAR;
+	tm.tm_mon = month - (int64) tm.tm_year * MONTHS_PER_YEAR + 1;
+	tm.tm_mday = Min(tm.tm_mday, day_tab[isleap(tm.tm_year)][tm.tm_mon - 1]);
+	if (tm2timestamp(&tm, fsec, NULL, &result) != 0)
+		raise_out_of_range();
+	return result;
+}
+
+/* Where a window begins that is "steps" periods from the anchor. */
+static TimestampTz
+anniversary(const UlPeriod *period, pg_tz *tz, TimestampTz anchor, Timestamp local_anchor,
+			int64 steps)
+{
+	if (steps == 0)
+		return anchor;
+	return first_instant_of(anniversary_boundary(period, local_anchor, steps), tz);
+}
+
+/* Windows of months or days from an anchor. */
+static UlWindow
+compute_anniversary_window(const UlPeriod *period, pg_tz *tz, TimestampTz anchor, TimestampTz at)
+{
+	Timestamp	local = at + utc_offset(at, tz);
+	Timestamp	local_anchor = anchor + utc_offset(anchor, tz);
+	int64		distance;
+	int64		unit;
+	int64		steps;
+	UlWindow	window;
+
+	if (period->days != 0)
+	{
+		distance = time_between(local, local_anchor);
+		unit = period->days * USECS_PER_DAY;
+	}
+	else
+	{
+		distance = month_number(local) - month_number(local_anchor);
+		unit = period->months;
+	}
+	steps = floor_to(distance, unit) / unit;
+	if (anniversary_boundary(period, local_anchor, steps) > local)
+		steps--;				/* later in its month */
+	window.start = anniversary(period, tz, anchor, local_anchor, steps);
+	window.end = anniversary(period, tz, anchor, local_anchor, steps + 1);
+
+	/* a clock set back over the boundary shows the time before it again */
+	while (at >= window.end)
+	{
+		steps++;
+		window.start = window.end;
+		window.end = anniversary(period, tz, anchor, local_anchor, steps + 1);
+	}
+	/* the anchor may be the second instant at which the clock shows its time */
+	while (at < window.start)
+	{
+		steps--;
+		window.end = window.start;
+		window.start = anniversary(period, tz, anchor, local_anchor, steps);
+	}
+	return window;
+}
+
+/* The same, from the one computed last where that holds the instant. */
+static UlWindow
+anniversary_window(const UlPeriod *period, pg_tz *tz, TimestampTz anchor, TimestampTz at)
+{
+	static struct
+	{
+		pg_tz	   *tz;
+		TimestampTz anchor;
+		int			months;
+		int			days;
+		UlWindow	window;
+	}			last[8];
+	int			i = (period->months + period->days) % lengthof(last);
+
+	if (last[i].tz != tz || last[i].anchor != anchor ||
+		last[i].months != period->months || last[i].days != period->days ||
+		at < last[i].window.start || at >= last[i].window.end)
+	{
+		last[i].window = compute_anniversary_window(period, tz, anchor, at);
+		last[i].tz = tz;
+		last[i].anchor = anchor;
+		last[i].months = period->months;
+		last[i].days = period->days;
+	}
+	return last[i].window;
+}
+
+/* Windows of a fixed length from an anchor. */
+static UlWindow
+length_window(int64 length, TimestampTz anchor, TimestampTz at)
+{
+	UlWindow	window;
+
+	window.start = anchor + floor_to(time_between(at, anchor), length);
+	if (pg_add_s64_overflow(window.start, length, &window.end))
+		raise_out_of_range();
+	return window;
+}
+
+static UlWindow
+calendar_window(UlUnit unit, pg_tz *tz, TimestampTz at)
+{
+	if (unit == UL_UNIT_MINUTE)
+		return clock_window(USECS_PER_MINUTE, tz, at);
+	if (unit == UL_UNIT_HOUR)
+		return clock_window(USECS_PER_HOUR, tz, at);
+	return date_window(unit, tz, at);
+}
+
+/* The unit of the calendar that an interval is, if it is one. */
+static UlUnit
+unit_of(const Interval *interval)
 {
 	static const struct
 	{
@@ -222,6 +392,55 @@ ul_period_init(UlPeriod *period, UlAlignment alignment, const Interval *interval
 		{{USECS_PER_DAY, 0, 0}, UL_UNIT_DAY}
 	};
 
+	for (size_t i = 0; i < lengthof(units); i++)
+		if (interval->time == units[i].interval.time &&
+			interval->day == units[i].interval.day &&
+			interval->month == units[i].interval.month)
+			return units[i].unit;
+	return UL_UNIT_NONE;
+}
+
+/* Nothing longer than 100 years can overflow. */
+static bool
+is_length(const Interval *interval)
+{
+	return interval->month >= 0 && interval->day >= 0 && interval->time >= 0 &&
+		interval->month <= 100 * MONTHS_PER_YEAR && interval->day <= 100 * DAYS_PER_YEAR &&
+		interval->time <= 100 * (int64) DAYS_PER_YEAR * USECS_PER_DAY;
+}
+
+/* In microseconds, a month being 30 days; 0 for what is no length. */
+static int64
+fixed_length(const Interval *interval)
+{
+	if (!is_length(interval))
+		return 0;
+	return interval->time +
+		(interval->day + (int64) interval->month * DAYS_PER_MONTH) * USECS_PER_DAY;
+}
+
+static const char *
+init_anniversary(UlPeriod *period, const Interval *interval)
+{
+	int			parts = (interval->month != 0) + (interval->day != 0) + (interval->time != 0);
+
+	if (!is_length(interval) || parts != 1 ||
+		(interval->time != 0 && interval->time < USECS_PER_MINUTE))
+		return "An anniversary window is a number of months, of days, or a time of a minute or more, and at most 100 years long.";
+	period->unit = unit_of(interval);
+	period->months = interval->month;
+	period->days = interval->day;
+	/* 24 hours are a day, as for the calendar */
+	if (period->unit == UL_UNIT_DAY)
+		period->days = 1;
+	else
+		period->length = interval->time;
+	return NULL;
+}
+
+const char *
+ul_period_init(UlPeriod *period, UlAlignment alignment, const Interval *interval)
+{
 	memset(period, 0, sizeof(*period));
 	period->alignment = alignment;
 
@@ -232,34 +451,33 @@ ul_period_init(UlPeriod *period, UlAlignment alignment, const Interval *interval
 
 	if (alignment == UL_ALIGN_CALENDAR)
 	{
-		for (size_t i = 0; i < lengthof(units); i++)
-		{
-			if (interval->time == units[i].interval.time &&
-				interval->day == units[i].interval.day &&
-				interval->month == units[i].interval.month)
-			{
-				period->unit = units[i].unit;
-				return NULL;
-			}
-		}
+		period->unit = unit_of(interval);
+		if (period->unit != UL_UNIT_NONE)
+			return NULL;
 		return "A calendar window is 1 minute, 1 hour, 1 day, 7 days, 1 month or 1 year long.";
 	}
 
-	/* a month is 30 days; nothing longer than 100 years can overflow */
-	if (interval->month < 0 || interval->day < 0 || interval->time < 0 ||
-		interval->month > 100 * MONTHS_PER_YEAR || interval->day > 100 * DAYS_PER_YEAR ||
-		interval->time > 100 * (int64) DAYS_PER_YEAR * USECS_PER_DAY)
-		return "A sliding window is between 6 seconds and 100 years long.";
-	period->length = interval->time +
-		(interval->day + (int64) interval->month * DAYS_PER_MONTH) * USECS_PER_DAY;
+	if (alignment == UL_ALIGN_ANNIVERSARY)
+		return init_anniversary(period, interval);
+
+	period->length = fixed_length(interval);
 	if (period->length < MIN_SUB_BUCKET)
 		return "A sliding window is between 6 seconds and 100 years long.";
 	period->sub_bucket = Max(period->length / SUB_BUCKETS, MIN_SUB_BUCKET);
 	return NULL;
 }
 
+const char *
+ul_rate_period(const Interval *interval, int64 *length)
+{
+	if (interval == NULL)
+		return "A rate needs a period.";
+	*length = fixed_length(interval);
+	return *length > 0 ? NULL : "The period of a rate is longer than 0 and at most 100 years.";
+}
+
 UlWindow
-ul_window_at(const UlPeriod *period, pg_tz *tz, TimestampTz at)
+ul_window_at(const UlPeriod *period, pg_tz *tz, TimestampTz anchor, TimestampTz at)
 {
 	UlWindow	window = {DT_NOBEGIN, DT_NOEND};
 
@@ -271,21 +489,25 @@ ul_window_at(const UlPeriod *period, pg_tz *tz, TimestampTz at)
 			window.start = floor_to(at - period->length, period->sub_bucket);
 			break;
 		case UL_ALIGN_CALENDAR:
-			if (period->unit == UL_UNIT_MINUTE)
-				return clock_window(USECS_PER_MINUTE, tz, at);
-			if (period->unit == UL_UNIT_HOUR)
-				return clock_window(USECS_PER_HOUR, tz, at);
-			return date_window(period->unit, tz, at);
+			return calendar_window(period->unit, tz, at);
+		case UL_ALIGN_ANNIVERSARY:
+			if (anchor == DT_NOBEGIN && period->unit != UL_UNIT_NONE)
+				return calendar_window(period->unit, tz, at);
+			if (anchor == DT_NOBEGIN)
+				anchor = first_instant_of(DEFAULT_ANCHOR, tz);
+			if (period->length != 0)
+				return length_window(period->length, anchor, at);
+			return anniversary_window(period, tz, anchor, at);
 	}
 	return window;
 }
 
 TimestampTz
-ul_bucket_floor(const UlPeriod *period, pg_tz *tz, TimestampTz at)
+ul_bucket_floor(const UlPeriod *period, pg_tz *tz, TimestampTz anchor, TimestampTz at)
 {
 	if (period->alignment == UL_ALIGN_SLIDING)
 		return floor_to(at, period->sub_bucket);
-	return ul_window_at(period, tz, at).start;
+	return ul_window_at(period, tz, anchor, at).start;
 }
 
 TimestampTz

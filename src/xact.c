@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 
 #include "gate.h"
+#include "schema.h"
 #include "store.h"
 #include "xact.h"
 
@@ -100,6 +101,12 @@ same_cell(const UlCell *a, const UlCell *b)
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+/* Keys that one transaction marks; beyond it everybody's are. */
+#define MAX_MARKED_KEYS 1024
+
+/* Keys that say one by one that they are prepared. */
+#define MAX_PREPARED_KEYS 64
+
 /* Entries that the hash tables of most transactions hold at most. */
 #define FEW_ENTRIES 8
 
@@ -113,10 +120,16 @@ typedef struct UlXact
 	UlLevel    *spare_levels;
 	UlFrame    *spare_frames;
 	int			nlocked;
+	int			nrecords;		/* of the shared gate */
+	int			nmarked;
+	Oid			marked_relation;	/* usage_counters, if it is to be marked
+									 * whole */
 	bool		flushed;		/* from now on every booking writes at once */
 } UlXact;
 
 static UlXact *current = NULL;
+static const UlCounterRow *writing = NULL;
+static bool folding = false;
 
 static void
 add_amounts(UlAmounts *sum, const UlAmounts *amounts)
@@ -150,6 +163,14 @@ add_times(UlTimes *to, const UlTimes *times)
 	}
 }
 
+/* What was taken back of a frame's amounts. */
+static void
+frame_down(const UlFrame *frame, int64 *down)
+{
+	for (int i = 0; i < UL_NMEASURES; i++)
+		down[i] = frame->up[i] - frame->amounts.measure[i];
+}
+
 /* The sum of a cell's levels. */
 static UlAmounts
 cell_total(const UlCell *cell)
@@ -161,6 +182,30 @@ cell_total(const UlCell *cell)
 	return total;
 }
 
+static bool
+has_record(const UlKey *key)
+{
+	for (const UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
+		if (cell->record != 0)
+			return true;
+	return false;
+}
+
+/*
+ * In the shared gate, slots are dealt out by the key's entry.  What was tracked
+ * without one gets a row of its own, so that a transaction of very many keys
+ * does not fill the memory.
+ */
+static void
+begin_write(UlKey *key)
+{
+	bool		want_slot = !IsolationUsesXactSnapshot() &&
+	(key->locked_level > 0 || has_record(key));
+
+	ul_shared_begin_write(&key->pin, want_slot,
+						  U64FromFullTransactionId(GetTopFullTransactionId()));
+}
+
 /*
  * The slot whose rows a transaction adds to: 0 for whoever holds the key's
  * lock, or gets it at once; else another that it gets at once.  Negative where
@@ -170,6 +215,12 @@ cell_total(const UlCell *cell)
 static int
 slot_of(UlKey *key)
 {
+	if (ul_shared_gate())
+	{
+		if (!key->pin.writing)
+			begin_write(key);
+		return key->pin.slot;
+	}
 	if (IsolationUsesXactSnapshot())
 		return -1;
 	if (key->locked_level > 0)
@@ -231,7 +282,9 @@ write_cell(UlCell *cell)
 	if (row.slot < 0)
 		row.slot = UL_SHARED_SLOTS + 1 + (int64) (pg_prng_uint64(&pg_global_prng_state) >> 2);
 	row.likely_new = row.likely_new && row.slot == 0;
+	writing = &row;
 	ul_write_counter(&row);
+	writing = NULL;
 	cell->written = total;
 }
 
@@ -240,11 +293,14 @@ write_cell(UlCell *cell)
  * like any row written before, that is still committed.
  */
 static void
-flush(void)
+flush(bool prepared)
 {
 	bool		read_only = XactReadOnly;
 
 	XactReadOnly = false;
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+		if (key->commit_work != NULL)
+			key->commit_work(key, prepared);
 	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
 		for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
 			write_cell(cell);
@@ -252,22 +308,83 @@ flush(void)
 	current->flushed = true;
 }
 
+/*
+ * A prepared transaction's keys that have records are known by these; those of
+ * others are not read again until it has ended.  After a restart, none is.
+ */
+static void
+hold_prepared(void)
+{
+	int			nkeys = 0;
+	bool		each;
+
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+		if (key->marked || key->cells != NULL)
+			nkeys++;
+	each = nkeys <= MAX_PREPARED_KEYS && current->marked_relation == InvalidOid;
+	if (!each)
+		ul_gate_hold_prepared(0);
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+	{
+		if (!key->marked && key->cells == NULL)
+			continue;
+		if (each)
+			ul_gate_hold_prepared(key->hash);
+		if (ul_shmem_exists() && (key->marked || ul_xact_has_unrecorded(key)))
+			ul_shared_mark_prepared(&key->pin);
+	}
+	if (ul_shmem_exists() && current->marked_relation != InvalidOid)
+		ul_mark_relation(current->marked_relation);
+}
+
+/* Neither allocates nor fails. */
+static void
+end_xact(bool committed)
+{
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+	{
+		if (key->pin.entry != 0)
+			ul_shared_end(&key->pin, committed);
+		if (committed && ul_shmem_exists() && (key->marked || ul_xact_has_unrecorded(key)))
+			ul_shared_mark(&key->pin);
+	}
+	if (committed && ul_shmem_exists() && current->marked_relation != InvalidOid)
+		ul_mark_relation(current->marked_relation);
+	current = NULL;				/* its memory goes with the transaction's */
+}
+
 static void
 xact_callback(XactEvent event, void *arg)
 {
+	if (event == XACT_EVENT_ABORT)
+	{
+		writing = NULL;
+		folding = false;
+		ul_abandon_load();
+	}
 	if (current == NULL)
 		return;
 
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			flush(false);
+			break;
 		case XACT_EVENT_PRE_PREPARE:
-			flush();
+			flush(true);
+			hold_prepared();
 			break;
 		case XACT_EVENT_COMMIT:
+			end_xact(true);
+			break;
 		case XACT_EVENT_PREPARE:
+			for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+				if (key->pin.entry != 0)
+					ul_shared_prepare(&key->pin);
+			current = NULL;
+			break;
 		case XACT_EVENT_ABORT:
-			current = NULL;		/* its memory goes with the transaction's */
+			end_xact(false);
 			break;
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
 		case XACT_EVENT_PARALLEL_COMMIT:
@@ -303,6 +420,8 @@ commit_level(UlLevel *level)
 		if (below != NULL && below->level == outer->level)
 		{
 			add_amounts(&below->amounts, &frame->amounts);
+			for (int i = 0; i < UL_NMEASURES; i++)
+				below->up[i] += frame->up[i];
 			add_times(&below->times, &frame->times);
 			frame->cell->top = below;
 			frame->next_in_level = current->spare_frames;
@@ -335,8 +454,15 @@ abort_level(UlLevel *level)
 
 	for (UlFrame *frame = level->frames; frame != NULL; frame = next)
 	{
+		int64		down[UL_NMEASURES];
+
 		next = frame->next_in_level;
 		frame->cell->top = frame->below;
+		if (frame->cell->record != 0)
+		{
+			frame_down(frame, down);
+			ul_shared_withdraw(&frame->cell->key->pin, frame->cell->record, frame->up, down);
+		}
 		if (current->flushed)	/* its row is rolled back as well */
 			subtract_amounts(&frame->cell->written, &frame->amounts);
 		frame->next_in_level = current->spare_frames;
@@ -358,6 +484,12 @@ subxact_callback(SubXactEvent event, SubTransactionId mySubid,
 {
 	UlLevel    *level;
 
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		writing = NULL;
+		folding = false;
+		ul_abandon_load();
+	}
 	if (current == NULL)
 		return;
 	level = current->levels;
@@ -370,12 +502,10 @@ subxact_callback(SubXactEvent event, SubTransactionId mySubid,
 		abort_level(level);
 }
 
-static void
-begin_xact(void)
+void
+ul_xact_register(void)
 {
 	static bool registered = false;
-	MemoryContext context;
-	UlXact	   *xact;
 
 	if (!registered)
 	{
@@ -383,7 +513,15 @@ begin_xact(void)
 		RegisterSubXactCallback(subxact_callback, NULL);
 		registered = true;
 	}
+}
 
+static void
+begin_xact(void)
+{
+	MemoryContext context;
+	UlXact	   *xact;
+
+	ul_xact_register();
 	context = AllocSetContextCreate(TopTransactionContext, "usage_limits transaction",
 									ALLOCSET_DEFAULT_SIZES);
 	xact = MemoryContextAllocZero(context, sizeof(UlXact));
@@ -433,6 +571,21 @@ ul_xact_find_key(const char *user_id, const char *usage_type)
 	return entry == NULL ? NULL : entry->key;
 }
 
+void
+ul_xact_at_commit(UlKey *key, UlCommitWork work)
+{
+	if (current->flushed)
+		work(key, false);
+	else
+		key->commit_work = work;
+}
+
+UlKey *
+ul_xact_keys(void)
+{
+	return current == NULL ? NULL : current->all_keys;
+}
+
 UlKey *
 ul_xact_key(const char *user_id, const char *usage_type)
 {
@@ -448,22 +601,12 @@ ul_xact_key(const char *user_id, const char *usage_type)
 	key = MemoryContextAllocZero(current->context, sizeof(UlKey));
 	key->user_id = MemoryContextStrdup(current->context, user_id);
 	key->usage_type = MemoryContextStrdup(current->context, usage_type);
-	key->hash = ul_gate_hash(user_id, usage_type);
+	ul_init_pin(&key->pin, key->user_id, key->usage_type);
+	key->hash = key->pin.hash;
 	(void) keys_insert(current->keys, key, &found);
 	key->next = current->all_keys;
 	current->all_keys = key;
 	return key;
-}
-
-void
-ul_xact_rows_read(const char *user_id, const char *usage_type, TimestampTz newest_bucket)
-{
-	UlKey	   *key = ul_xact_find_key(user_id, usage_type);
-
-	if (key == NULL)
-		return;
-	key->rows_read = true;
-	key->newest_bucket = newest_bucket;
 }
 
 bool
@@ -491,13 +634,22 @@ ul_xact_lock(UlKey *key)
 	return waited;
 }
 
-static UlCell *
-get_cell(UlKey *key, TimestampTz bucket_start, const char *event_subtype)
+void
+ul_xact_lock_setter(UlKey *key)
+{
+	if (ul_shared_gate())
+		ul_gate_lock_setter(key->hash);
+	else
+		(void) ul_xact_lock(key);
+}
+
+UlCell *
+ul_xact_cell(UlKey *key, const UlUse *use)
 {
 	UlCell		sought = {
 		.key = key,
-		.bucket_start = bucket_start,
-		.event_subtype = unconstify(char *, event_subtype),
+		.bucket_start = use->bucket_start,
+		.event_subtype = unconstify(char *, use->event_subtype == NULL ? "" : use->event_subtype),
 	};
 	CellEntry  *entry = cells_lookup(current->cells, &sought);
 	UlCell	   *cell;
@@ -507,8 +659,8 @@ get_cell(UlKey *key, TimestampTz bucket_start, const char *event_subtype)
 		return entry->cell;
 	cell = MemoryContextAllocZero(current->context, sizeof(UlCell));
 	cell->key = key;
-	cell->bucket_start = bucket_start;
-	cell->event_subtype = MemoryContextStrdup(current->context, event_subtype);
+	cell->bucket_start = use->bucket_start;
+	cell->event_subtype = MemoryContextStrdup(current->context, sought.event_subtype);
 	(void) cells_insert(current->cells, cell, &found);
 	cell->next_in_key = key->cells;
 	key->cells = cell;
@@ -517,7 +669,7 @@ get_cell(UlKey *key, TimestampTz bucket_start, const char *event_subtype)
 
 /* The cell's frame of the current level, made if there is none. */
 static UlFrame *
-get_frame(UlCell *cell, const UlTimes *times)
+get_frame(UlCell *cell)
 {
 	UlLevel    *level = current_level();
 	UlFrame    *frame = cell->top;
@@ -533,7 +685,6 @@ get_frame(UlCell *cell, const UlTimes *times)
 		frame = MemoryContextAlloc(current->context, sizeof(UlFrame));
 	memset(frame, 0, sizeof(*frame));
 	frame->level = level->level;
-	frame->times = *times;
 	frame->cell = cell;
 	frame->below = cell->top;
 	frame->next_in_level = level->frames;
@@ -543,19 +694,11 @@ get_frame(UlCell *cell, const UlTimes *times)
 }
 
 void
-ul_xact_book(UlKey *key, TimestampTz bucket_start, const char *event_subtype,
-			 const UlAmounts *amounts, TimestampTz at)
+ul_xact_prepare_frame(UlCell *cell, const UlUse *use)
 {
-	UlCell	   *cell = get_cell(key, bucket_start, event_subtype == NULL ? "" : event_subtype);
 	UlAmounts	total = cell_total(cell);
 	const int64 *sums = (const int64 *) &total;
-	const int64 *added = (const int64 *) amounts;
-	UlTimes		times = {
-		.first_at = at,
-		.last_at = at,
-		.of_uses = amounts->failed_events == 0 && amounts->cancelled_events == 0,
-	};
-	UlFrame    *frame;
+	const int64 *added = (const int64 *) &use->amounts;
 
 	for (size_t i = 0; i < UL_NAMOUNTS; i++)
 	{
@@ -566,10 +709,88 @@ ul_xact_book(UlKey *key, TimestampTz bucket_start, const char *event_subtype,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("usage out of range")));
 	}
+	(void) get_frame(cell);
+}
 
-	frame = get_frame(cell, &times);
-	add_amounts(&frame->amounts, amounts);
-	add_times(&frame->times, &times);
+void
+ul_xact_add(UlCell *cell, const UlUse *use)
+{
+	UlFrame    *frame = cell->top;
+	UlTimes		times = {
+		.first_at = use->at,
+		.last_at = use->at,
+		.of_uses = use->amounts.failed_events == 0 && use->amounts.cancelled_events == 0,
+	};
+
+	add_amounts(&frame->amounts, &use->amounts);
+	for (int i = 0; i < UL_NMEASURES; i++)
+		frame->up[i] += Max(use->amounts.measure[i], 0);
+	if (!frame->booked)
+		frame->times = times;
+	else
+		add_times(&frame->times, &times);
+	frame->booked = true;
 	if (current->flushed)
 		write_cell(cell);
+}
+
+int
+ul_xact_count_records(int more)
+{
+	current->nrecords += more;
+	return current->nrecords;
+}
+
+bool
+ul_xact_begin_fold(const char *user_id, const char *usage_type)
+{
+	UlKey	   *key = ul_xact_key(user_id, usage_type);
+
+	if (!ul_gate_try_lock(key->hash))
+		return false;
+	if (ul_shared_gate() ? !ul_shared_take_all_slots(&key->pin) : !ul_gate_try_fold(key->hash))
+		return false;
+	return true;
+}
+
+void
+ul_xact_mark(const char *user_id, const char *usage_type)
+{
+	UlKey	   *key;
+
+	if (current != NULL && current->nmarked >= MAX_MARKED_KEYS)
+	{
+		ul_xact_mark_all();
+		return;
+	}
+	key = ul_xact_key(user_id, usage_type);
+	if (!key->marked)
+		current->nmarked++;
+	key->marked = true;
+}
+
+void
+ul_xact_mark_all(void)
+{
+	if (current == NULL)
+		begin_xact();
+	current->marked_relation = ul_schema()->oid[UL_USAGE_COUNTERS];
+}
+
+const UlCounterRow *
+ul_xact_writing(void)
+{
+	return writing;
+}
+
+void
+ul_xact_set_folding(bool value)
+{
+	folding = value;
+}
+
+bool
+ul_xact_folding(void)
+{
+	return folding;
 }

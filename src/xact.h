@@ -11,10 +11,17 @@
 #include "datatype/timestamp.h"
 
 #include "amounts.h"
+#include "gate_shared.h"
 
 typedef struct UlFrame UlFrame;
 typedef struct UlCell UlCell;
 typedef struct UlKey UlKey;
+
+/*
+ * Work on a key before what it has used is written; a transaction that is
+ * prepared says so.
+ */
+typedef void (*UlCommitWork) (UlKey *key, bool prepared);
 
 /*
  * The first and the last time of what is counted: of uses where there are
@@ -32,6 +39,8 @@ struct UlFrame
 {
 	int			level;
 	UlAmounts	amounts;
+	int64		up[UL_NMEASURES];	/* of the amounts: what was added */
+	bool		booked;			/* times are known */
 	UlTimes		times;
 	UlCell	   *cell;
 	UlFrame    *below;			/* of an outer level */
@@ -46,6 +55,7 @@ struct UlCell
 	char	   *event_subtype;	/* "" for none */
 	UlFrame    *top;			/* innermost level, or NULL */
 	UlAmounts	written;		/* already in the table */
+	UlRef		record;			/* of the shared gate; 0: none */
 	UlCell	   *next_in_key;
 };
 
@@ -55,12 +65,16 @@ struct UlKey
 	char	   *user_id;
 	char	   *usage_type;
 	uint64		hash;			/* of gate.h */
+	UlPin		pin;			/* of the shared gate */
+	bool		marked;			/* its rows were changed by hand */
 	int			locked_level;	/* that holds the key's lock, or 0 */
 	int			slot;			/* that is held without the key's lock, or 0 */
 	bool		rows_read;		/* the next is known */
 	TimestampTz newest_bucket;	/* of the key's committed rows when they were
 								 * read */
 	UlCell	   *cells;
+	UlCommitWork commit_work;	/* to be done when the transaction ends */
+	void	   *commit_state;	/* its own, in the transaction's memory */
 	UlKey	   *next_locked;	/* in the level */
 	UlKey	   *next;			/* in the transaction */
 };
@@ -71,12 +85,8 @@ extern UlKey *ul_xact_key(const char *user_id, const char *usage_type);
 /* The same, or NULL if the transaction has not touched the key. */
 extern UlKey *ul_xact_find_key(const char *user_id, const char *usage_type);
 
-/*
- * Notes the newest bucket that has a row, DT_NOBEGIN for none: what is written
- * to a newer one is most likely a new row.
- */
-extern void ul_xact_rows_read(const char *user_id, const char *usage_type,
-							  TimestampTz newest_bucket);
+/* The first of the keys that the transaction has touched, or NULL. */
+extern UlKey *ul_xact_keys(void);
 
 /*
  * Locks a key to the end of the transaction; true if it had to wait.  Raises
@@ -85,13 +95,75 @@ extern void ul_xact_rows_read(const char *user_id, const char *usage_type,
  */
 extern bool ul_xact_lock(UlKey *key);
 
+/* Keeps other setters of the key out, to the end of the transaction. */
+extern void ul_xact_lock_setter(UlKey *key);
+
+/* Amounts of one bucket and subtype */
+typedef struct UlUse
+{
+	TimestampTz bucket_start;
+	const char *event_subtype;	/* NULL or "": none */
+	UlAmounts	amounts;
+	TimestampTz at;
+} UlUse;
+
 /*
- * Books amounts in a bucket of a key: they are given back when the current
- * (sub)transaction rolls back, and written as one row when the transaction
- * commits or is prepared.  Raises an error, and books nothing, when a sum
- * would be out of range.
+ * Asks the shared gate, and books the uses if it admits: see ul_shared_ask.
+ * UL_UNAVAILABLE, and nothing is done, where the key's lock must be had.
  */
-extern void ul_xact_book(UlKey *key, TimestampTz bucket_start, const char *event_subtype,
-						 const UlAmounts *amounts, TimestampTz at);
+extern UlOutcome ul_xact_ask(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
+							 const UlUse *uses, int nuses, TimestampTz now);
+
+/*
+ * Adds to the tests' sums whatever counts: as ul_shared_read says, or from the
+ * table where there is no shared gate.  Unless the transaction has the key's
+ * lock, nobody is waited for.
+ */
+extern void ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
+						 UlTest *tests, int ntests, TimestampTz now);
+
+/*
+ * Has work done on a key, once, when the transaction commits or is prepared; at
+ * once where that is going on already.
+ */
+extern void ul_xact_at_commit(UlKey *key, UlCommitWork work);
+
+/* Takes uses back that were booked in the current subtransaction. */
+extern void ul_xact_unbook(UlKey *key, const UlUse *uses, int nuses);
+
+/*
+ * Books a use: it is given back when the current (sub)transaction rolls back,
+ * and written as one row with others of its bucket and subtype when the
+ * transaction commits or is prepared.  Raises an error, and books nothing, when
+ * a sum would be out of range.
+ */
+extern void ul_xact_book(UlKey *key, const UlUse *use);
+
+/*
+ * Keeps others from writing rows of a key other than ones of their own, to the
+ * end of the transaction, so that they can be folded; false if somebody does.
+ */
+extern bool ul_xact_begin_fold(const char *user_id, const char *usage_type);
+
+/* Notes that rows of a key, or of all keys, were changed other than by us. */
+extern void ul_xact_mark(const char *user_id, const char *usage_type);
+extern void ul_xact_mark_all(void);
+
+/* For xact_ask.c: the key's cell, made if there is none; and adding to it. */
+extern UlCell *ul_xact_cell(UlKey *key, const UlUse *use);
+extern void ul_xact_prepare_frame(UlCell *cell, const UlUse *use);
+extern void ul_xact_add(UlCell *cell, const UlUse *use);
+extern int	ul_xact_count_records(int more);
+
+/* Whether the key has anything that no record says. */
+extern bool ul_xact_has_unrecorded(const UlKey *key);
+
+/* The counter row that is being written by us, or NULL; whether rows are being folded. */
+extern const struct UlCounterRow *ul_xact_writing(void);
+extern bool ul_xact_folding(void);
+extern void ul_xact_set_folding(bool value);
+
+/* Has the end of transactions told to us from now on. */
+extern void ul_xact_register(void);
 
 #endif							/* UL_XACT_H */

@@ -136,7 +136,7 @@ list_tree() {
 	if command -v git >/dev/null 2>&1 && [ -e .git ]; then
 		git -c safe.directory="$tree" ls-files -z --cached --others --exclude-standard
 	else
-		find . -name .git -prune -o -type f ! -name '*.o' ! -name '*.so' ! -name '*.bc' -print0
+		find . \( -name .git -o -name node_modules -o -name dist \) -prune -o -type f ! -name '*.o' ! -name '*.so' ! -name '*.bc' -print0
 	fi
 }
 

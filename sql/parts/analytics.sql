@@ -152,28 +152,37 @@ CREATE FUNCTION usage_trends(
 	OUT total_count bigint,
 	OUT unique_users bigint
 ) RETURNS SETOF record
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 300
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off ROWS 300
 BEGIN ATOMIC
+	-- compiling this takes longer than running it: it is planned for far more rows than there are
 	WITH range AS MATERIALIZED (
-		SELECT f.first_day, f.first_day::timestamp AT TIME ZONE 'UTC' AS starts_at,
-			(f.first_day + usage_trends.days)::timestamp AT TIME ZONE 'UTC' AS ends_at
-		FROM usage_limits_first_day(usage_trends.days, true) AS f (first_day)
-	), usage AS (
-		SELECT (c.bucket_start AT TIME ZONE 'UTC')::date AS usage_date, c.usage_type, c.user_id,
-			sum(c.amount)::bigint AS count
-		FROM usage_counters c
-		WHERE c.bucket_start >= (SELECT r.starts_at FROM range r)
-			AND c.bucket_start < (SELECT r.ends_at FROM range r)
-		GROUP BY 1, 2, 3
-		HAVING sum(c.events) > 0 OR sum(c.amount) <> 0
+		SELECT f.first_day FROM usage_limits_first_day(usage_trends.days, true) AS f (first_day)
+	), summed AS MATERIALIZED (
+		-- days whose sums are those of the counters that we see: day_sums.c says why
+		SELECT d.usage_date, d.total, d.unique_users
+		FROM usage_days d
+		WHERE d.usage_date >= (SELECT r.first_day FROM range r)
+			AND d.usage_date < (SELECT r.first_day FROM range r) + usage_trends.days
+			AND d.unique_users IS NOT NULL
+			AND NOT EXISTS (SELECT FROM usage_day_marks m WHERE m.usage_date = d.usage_date)
+			AND NOT EXISTS (SELECT FROM usage_day_marks m WHERE m.usage_date = '-infinity')
+	), spans AS (
+		-- the other days, those in a row as one
+		SELECT min(n.usage_date) AS first_day, count(*)::integer AS days
+		FROM (
+			SELECT r.first_day + g.day AS usage_date, g.day - row_number() OVER (ORDER BY g.day) AS span
+			FROM range r CROSS JOIN generate_series(0, usage_trends.days - 1) AS g (day)
+			WHERE NOT EXISTS (SELECT FROM summed s WHERE s.usage_date = r.first_day + g.day)
+		) n
+		GROUP BY n.span
 	), sums AS (
-		SELECT u.usage_date, u.usage_type, sum(u.count)::bigint AS count, count(*) AS users
-		FROM usage u
-		GROUP BY u.usage_date, u.usage_type
+		SELECT t.usage_date, t.usage_type, t.total AS count, t.unique_users AS users
+		FROM summed s JOIN usage_day_sums t ON t.usage_date = s.usage_date
 	UNION ALL
-		SELECT u.usage_date, NULL, sum(u.count)::bigint, count(DISTINCT u.user_id)
-		FROM usage u
-		GROUP BY u.usage_date
+		SELECT s.usage_date, NULL, s.total, s.unique_users FROM summed s
+	UNION ALL
+		SELECT t.usage_date, t.usage_type, t.total::bigint, t.unique_users
+		FROM spans p CROSS JOIN LATERAL usage_limits_sum_days(p.first_day, p.days) AS t
 	), types AS (
 		SELECT DISTINCT s.usage_type FROM sums s
 		UNION SELECT NULL
@@ -187,7 +196,7 @@ BEGIN ATOMIC
 	ORDER BY 1, 2 NULLS LAST;
 END;
 COMMENT ON FUNCTION usage_trends IS
-'Use by UTC date: a row for every date and every type used in the range, also dates without use, and a row a date with a null type over all types. Outside 1 to 3,650 days: 22023.';
+'Use by UTC date: a row for every date and every type used in the range, also dates without use, and a row a date with a null type over all types. Days that usage_maintain() has summed are not added up again. Outside 1 to 3,650 days: 22023.';
 
 CREATE FUNCTION usage_funnel(days integer DEFAULT 30) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -29,6 +29,18 @@ UNION ALL
 			WHERE i.inhparent = 'usage_events'::regclass
 				AND c.relname = 'usage_events_' || to_char(m.month, 'YYYY_MM'))
 UNION ALL
+	SELECT 'error', format('trigger "%s" of usage_counters is not enabled always', t.tgname),
+		format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I: until then nobody hears of some changes of the counters, and no days are summed for usage_trends.', t.tgrelid::regclass, t.tgname)
+	FROM pg_trigger t
+	WHERE t.tgrelid = 'usage_counters'::regclass AND t.tgname IN ('counted', 'truncated') AND t.tgenabled <> 'A'
+UNION ALL
+	SELECT 'info', format('%s of the last 30 days are not summed', count(*)),
+		'Run usage_maintain(), and have it run daily. A transaction that is open or prepared since before the day was closed keeps it from being summed; usage_trends adds such days up anew each time.'
+	FROM usage_days d
+	WHERE d.usage_date < usage_limits_first_day(2, false) AND d.usage_date >= usage_limits_first_day(30, false)
+		AND d.unique_users IS NULL
+	HAVING count(*) > 0
+UNION ALL
 	SELECT 'warning', format('transaction "%s" has been prepared since %s', p.gid, p.prepared),
 		'COMMIT PREPARED or ROLLBACK PREPARED: until then what it used counts, and users that it limits wait.'
 	FROM pg_prepared_xacts p
@@ -41,6 +53,22 @@ UNION ALL
 		JOIN usage_limits_config l ON l.limit_type = e.names[1]
 	-- any other tier has no value in the table
 	WHERE e.names[2] IN ('free', 'pro', 'team', 'enterprise')
+UNION ALL
+	SELECT DISTINCT 'warning', format('usage_alerts has a threshold of "%s", which is no limit', a.limit_type),
+		'It is never reported: correct the name, or delete the row.'
+	FROM usage_alerts a
+	WHERE a.limit_type IS NOT NULL AND NOT EXISTS (SELECT FROM usage_limits_config l WHERE l.limit_type = a.limit_type)
+UNION ALL
+	SELECT 'warning', format('the attachment of table %s to usage type "%s" is %s', a.target, a.usage_type, a.state),
+		CASE a.state WHEN 'disabled' THEN 'Enable the triggers, then run usage_repair: what is written meanwhile is not counted.'
+			ELSE 'Run usage_repair: triggers are missing, perhaps on a partition that is new.' END
+	FROM usage_attachments() a
+	WHERE a.state <> 'enabled'
+UNION ALL
+	SELECT DISTINCT 'warning', format('usage type "%s" follows the rows of a table, and limit "%s" of it is of kind %s', a.usage_type, l.limit_type, l.kind),
+		'What is deleted gives back what was used in another window: attach the table to a usage type of its own.'
+	FROM usage_attachments() a JOIN usage_limits_config l ON l.usage_type = a.usage_type
+	WHERE l.is_active AND l.kind NOT IN ('gauge', 'rate')
 	ORDER BY 1, 2;
 END;
 COMMENT ON FUNCTION usage_doctor() IS

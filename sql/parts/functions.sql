@@ -17,7 +17,7 @@ CREATE FUNCTION usage_track(
 	idempotency_key text DEFAULT NULL
 ) RETURNS bigint AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_track IS
-'Records a use without enforcing anything: one event and its counters. Returns the event''s id, null when no event row was written. Events with status failed or cancelled are logged and counted apart, never towards a limit. occurred_at books into the past; more than a minute ahead is 22023. Amounts are 0 to 10^15. Errors: 22004 (null), 22023, 23505 (idempotency_key used for another request), 25006 (read only).';
+'Records a use without enforcing anything: one event and its counters. Rate limits, which count what asks them, stay as they are. Returns the event''s id, null when no event row was written. Events with status failed or cancelled are logged and counted apart, never towards a limit. occurred_at books into the past; more than a minute ahead is 22023. Amounts are 0 to 10^15. Errors: 22004 (null), 22023, 23505 (idempotency_key used for another request), 25006 (read only).';
 
 CREATE FUNCTION usage_check_limit(
 	user_id text,
@@ -51,7 +51,7 @@ CREATE FUNCTION usage_consume(
 	idempotency_key text DEFAULT NULL
 ) RETURNS usage_decision AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_consume IS
-'Checks every limit of the type and, if all admit it, records the use: one atomic step, part of the caller''s transaction and given back when that (or its savepoint) rolls back. A denial is an answer, not an error, and leaves nothing. Amount 0 asks without consuming. Errors: 22004 (null), 22023, 23505 (idempotency_key used for another request), 25006 (read only).';
+'Checks every limit of the type and, if all admit it, records the use: one atomic step, part of the caller''s transaction and given back when that (or its savepoint) rolls back. A denial is an answer, not an error, and leaves nothing. Amount 0 asks without consuming. With usage_limits.credits_enabled it is charged, in the same step, what credit_costs says. Errors: 22004 (null), 22023, 23505 (idempotency_key used for another request), 25006 (read only).';
 
 CREATE FUNCTION usage_enforce(
 	user_id text,
@@ -67,7 +67,7 @@ CREATE FUNCTION usage_enforce(
 	idempotency_key text DEFAULT NULL
 ) RETURNS usage_decision AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_enforce IS
-'As usage_consume, but a denial is an error: PT429, its detail a JSON object with limitType, usageType, title, current, limit, requested, resetAt and retryAfter.';
+'As usage_consume, but a denial is an error: PT429, or PT402 where credits are wanting, its detail a JSON object with limitType, usageType, title, current, limit, requested, resetAt and retryAfter.';
 
 CREATE FUNCTION usage_consume_many(
 	user_id text,
@@ -83,7 +83,7 @@ CREATE FUNCTION usage_check_action(
 	throw_on_exceed boolean DEFAULT true
 ) RETURNS boolean AS 'MODULE_PATHNAME' LANGUAGE C STABLE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_check_action IS
-'Asks whether the limits allow an action of usage_actions; consumes nothing. An unknown action is allowed. When denied: PT429 as usage_enforce, or false with throw_on_exceed => false.';
+'Asks whether the limits allow an action of usage_actions; consumes nothing. An unknown action is allowed. When denied: PT429 or PT402 as usage_enforce, or false with throw_on_exceed => false.';
 
 CREATE FUNCTION usage_adjust(
 	user_id text,
@@ -103,7 +103,7 @@ CREATE FUNCTION usage_refund(
 	user_id text DEFAULT NULL
 ) RETURNS usage_decision AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_refund IS
-'Gives back what an event used, in the event''s own bucket; tokens, credits and duration in proportion. Without an amount: all that is left. More than is left is 22023 and changes nothing. An unknown event, one that was not booked, or another user''s than user_id: 42704.';
+'Gives back what an event used, in the event''s own bucket; tokens, credits and duration in proportion, and so what it was charged. Without an amount: all that is left. More than is left is 22023 and changes nothing. Rate limits stay as they are: a request was made. An unknown event, one that was not booked, or another user''s than user_id: 42704.';
 
 CREATE FUNCTION usage_set_gauge(
 	user_id text,
@@ -204,9 +204,9 @@ CREATE FUNCTION usage_revoke(role text) RETURNS void
 COMMENT ON FUNCTION usage_revoke IS 'Takes back all that usage_grant gave a role.';
 
 CREATE FUNCTION usage_maintain(OUT what text, OUT count bigint) RETURNS SETOF record
-	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 5;
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 9;
 COMMENT ON FUNCTION usage_maintain IS
-'Makes the event partitions of the next twelve months, moves rows out of the default partition, folds the slots of a bucket into one row, and forgets idempotency keys and events past their retention. Returns what was done and how often; a partition that could not be had within a second is left for the next run, with a notice.';
+'Sums the UTC days that are over, makes the event partitions of the next twelve months, moves rows out of the default partition, folds the slots of a bucket into one row, and forgets idempotency keys and events past their retention, the states of rates of which nothing is used, and reports of alerts after 90 days; reports thresholds of usage_alerts that transactions which committed at the same instant have missed. Returns what was done and how often; a partition that could not be had within a second is left for the next run, with a notice.';
 
 CREATE FUNCTION usage_import(from_schema text, OUT what text, OUT count bigint) RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 8;

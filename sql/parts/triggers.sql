@@ -10,6 +10,9 @@ COMMENT ON FUNCTION usage_limits_touch() IS 'Trigger: keeps updated_at and statu
 CREATE FUNCTION usage_limits_changed() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_limits_changed() IS 'Trigger: tells every session, when the transaction commits, that what it has cached of this table is old.';
+CREATE FUNCTION usage_limits_counted() RETURNS trigger
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION usage_limits_counted() IS 'Trigger: tells every session, when the transaction commits, that counters were changed other than by the functions; and marks days in usage_days whose counters change after they were over.';
 CREATE FUNCTION usage_limits_log_change() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_limits_log_change() IS 'Trigger: writes usage_config_log.';
@@ -43,6 +46,10 @@ CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON usage_actions
 	FOR EACH ROW EXECUTE FUNCTION usage_limits_changed();
 CREATE TRIGGER truncated AFTER TRUNCATE ON usage_actions
 	FOR EACH STATEMENT EXECUTE FUNCTION usage_limits_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON usage_alerts
+	FOR EACH ROW EXECUTE FUNCTION usage_limits_changed();
+CREATE TRIGGER truncated AFTER TRUNCATE ON usage_alerts
+	FOR EACH STATEMENT EXECUTE FUNCTION usage_limits_changed();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON user_subscriptions
 	FOR EACH ROW EXECUTE FUNCTION usage_limits_changed();
 CREATE TRIGGER truncated AFTER TRUNCATE ON user_subscriptions
@@ -52,6 +59,13 @@ CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON usage_resets
 CREATE TRIGGER truncated AFTER TRUNCATE ON usage_resets
 	FOR EACH STATEMENT EXECUTE FUNCTION usage_limits_changed();
 
+CREATE TRIGGER counted AFTER INSERT OR UPDATE OR DELETE ON usage_counters
+	FOR EACH ROW EXECUTE FUNCTION usage_limits_counted();
+CREATE TRIGGER truncated AFTER TRUNCATE ON usage_counters
+	FOR EACH STATEMENT EXECUTE FUNCTION usage_limits_counted();
+
+ALTER TABLE usage_counters ENABLE ALWAYS TRIGGER counted;
+ALTER TABLE usage_counters ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE usage_limits_config ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE usage_limits_config ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE usage_limit_overrides ENABLE ALWAYS TRIGGER changed;
@@ -60,6 +74,8 @@ ALTER TABLE usage_types ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE usage_types ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE usage_actions ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE usage_actions ENABLE ALWAYS TRIGGER truncated;
+ALTER TABLE usage_alerts ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE usage_alerts ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE user_subscriptions ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE user_subscriptions ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE usage_resets ENABLE ALWAYS TRIGGER changed;

@@ -21,6 +21,8 @@ CREATE TABLE usage_counters (
 	last_at timestamptz NOT NULL DEFAULT usage_now(),
 	PRIMARY KEY (user_id, usage_type, bucket_start, event_subtype, slot)
 ) WITH (fillfactor = 70);
+-- rows come in the order of time: where a range of dates is costs next to nothing
+CREATE INDEX usage_counters_bucket_start_idx ON usage_counters USING brin (bucket_start) WITH (autosummarize = on);
 COMMENT ON TABLE usage_counters IS 'The truth about usage: sums by user, type, bucket and subtype. A sum over the rows of a window is its usage; the slots of one bucket are added.';
 COMMENT ON COLUMN usage_counters.user_id IS 'The user, 1 to 255 bytes.';
 COMMENT ON COLUMN usage_counters.usage_type IS 'What is counted.';
@@ -138,14 +140,14 @@ CREATE TYPE usage_decision AS (
 );
 COMMENT ON TYPE usage_decision IS 'The answer to "may this happen". Denied: the limit with the latest time at which the request could succeed is named. Allowed: the limit with the least remaining.';
 COMMENT ON COLUMN usage_decision.allowed IS 'Whether the request is admitted.';
-COMMENT ON COLUMN usage_decision.reason IS 'ok, unlimited, no_limit, limit_exceeded, amount_exceeds_limit, over_limit (soft), shadow (would have been denied) or not_enforced.';
+COMMENT ON COLUMN usage_decision.reason IS 'ok, unlimited, no_limit, limit_exceeded, amount_exceeds_limit, insufficient_credits, over_limit (soft, or paid for with credits), shadow (would have been denied) or not_enforced.';
 COMMENT ON COLUMN usage_decision.usage_type IS 'The usage type.';
 COMMENT ON COLUMN usage_decision.limit_type IS 'The limit named; null where there is none.';
 COMMENT ON COLUMN usage_decision.requested IS 'Units requested, in the limit''s measure.';
-COMMENT ON COLUMN usage_decision.current IS 'Usage in the limit''s window, with what this call consumed; without a limit, that of the UTC day.';
-COMMENT ON COLUMN usage_decision."limit" IS 'The limit''s value for this user; -1 is unlimited.';
+COMMENT ON COLUMN usage_decision.current IS 'Usage in the limit''s window, with what this call consumed; of a rate, what has not left yet; without a limit, that of the UTC day. With insufficient_credits: the balance.';
+COMMENT ON COLUMN usage_decision."limit" IS 'The limit''s value for this user; -1 is unlimited. Of a rate: how many units it allows at once. With insufficient_credits: the price.';
 COMMENT ON COLUMN usage_decision.remaining IS 'What is left, never negative; null when unlimited.';
-COMMENT ON COLUMN usage_decision.reset_at IS 'Calendar: the window''s end. Sliding: when denied, the earliest instant at which the amount would fit; when allowed, the instant at which the usage counted now will have left. Null where there is none.';
+COMMENT ON COLUMN usage_decision.reset_at IS 'Calendar and anniversary: the window''s end. Sliding and rate: when denied, the earliest instant at which the amount would fit; when allowed, the instant at which the usage counted now will have left. With insufficient_credits: the next refill, or what is paid for becomes free. Null where there is none.';
 COMMENT ON COLUMN usage_decision.retry_after IS 'Denied: seconds to reset_at, rounded up; null when allowed, or when the amount can never fit.';
 COMMENT ON COLUMN usage_decision.event_id IS 'The event written; null when none was.';
 COMMENT ON COLUMN usage_decision.hold_id IS 'The hold made; null when none was.';
@@ -177,6 +179,7 @@ CREATE TABLE usage_denials (
 	last_at timestamptz NOT NULL DEFAULT usage_now(),
 	PRIMARY KEY (user_id, limit_type, usage_date)
 );
+CREATE INDEX usage_denials_usage_date_idx ON usage_denials (usage_date);
 COMMENT ON TABLE usage_denials IS 'How often a limit denied a user on a UTC date. Not filled in this version: a denial writes nothing.';
 COMMENT ON COLUMN usage_denials.user_id IS 'The user.';
 COMMENT ON COLUMN usage_denials.limit_type IS 'The limit that denied.';
@@ -193,15 +196,19 @@ CREATE TABLE usage_alert_log (
 	window_start timestamptz,
 	current bigint NOT NULL,
 	"limit" bigint NOT NULL,
-	created_at timestamptz NOT NULL DEFAULT usage_now()
+	created_at timestamptz NOT NULL DEFAULT usage_now(),
+	window_end timestamptz,
+	threshold bigint
 );
-CREATE INDEX usage_alert_log_user_id_idx ON usage_alert_log (user_id, limit_type, alert_id);
-COMMENT ON TABLE usage_alert_log IS 'Thresholds that were crossed. Not filled in this version.';
+CREATE UNIQUE INDEX usage_alert_log_user_id_idx ON usage_alert_log (user_id, limit_type, alert_id, window_start) NULLS NOT DISTINCT;
+COMMENT ON TABLE usage_alert_log IS 'Thresholds of usage_alerts that usage has reached, once a window; kept for 90 days, or until the window ends.';
 COMMENT ON COLUMN usage_alert_log.id IS 'Surrogate key.';
 COMMENT ON COLUMN usage_alert_log.user_id IS 'The user.';
 COMMENT ON COLUMN usage_alert_log.limit_type IS 'The limit.';
 COMMENT ON COLUMN usage_alert_log.alert_id IS 'The row of usage_alerts.';
-COMMENT ON COLUMN usage_alert_log.window_start IS 'Start of the window; null for a lifetime.';
-COMMENT ON COLUMN usage_alert_log.current IS 'Usage after the call that crossed it.';
+COMMENT ON COLUMN usage_alert_log.window_start IS 'Start of the window, whatever was reset in it; null for a lifetime.';
+COMMENT ON COLUMN usage_alert_log.current IS 'Usage after the call that reached it, as far as it was committed or that transaction''s own.';
 COMMENT ON COLUMN usage_alert_log."limit" IS 'The limit''s value for this user.';
-COMMENT ON COLUMN usage_alert_log.created_at IS 'When it was crossed.';
+COMMENT ON COLUMN usage_alert_log.created_at IS 'When it was reached.';
+COMMENT ON COLUMN usage_alert_log.window_end IS 'End of the window; null for a lifetime and a sliding window.';
+COMMENT ON COLUMN usage_alert_log.threshold IS 'The usage that had to be reached, in the limit''s units.';

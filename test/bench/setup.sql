@@ -11,10 +11,12 @@ SELECT count(*) FROM usage_maintain();
 SELECT usage_set_limit(limit_type, 1000000000)
 FROM unnest('{prompts_daily,exports_daily,exports_monthly,pings_daily}'::text[]) AS limit_type;
 SELECT usage_set_limit('seats_total', 1, usage_type => 'seat');
-INSERT INTO usage_types (usage_type, log_events) VALUES ('ping', false), ('seat', false);
+SELECT usage_set_limit('bills', 1000000000, usage_type => 'bill', period => '1 month', alignment => 'anniversary');
+SELECT usage_set_limit('dials', 1000000000, usage_type => 'dial', kind => 'rate', period => '1 second');
+INSERT INTO usage_types (usage_type, log_events) VALUES ('ping', false), ('seat', false), ('bill', false), ('dial', false);
 INSERT INTO user_subscriptions (user_id, tier) SELECT 'user' || g, 'pro' FROM generate_series(1, 10000) g;
 SELECT count(usage_track('user' || g, usage_type))
-FROM generate_series(1, 10000) g, unnest('{seat,ping,prompt,export}'::text[]) AS usage_type;
+FROM generate_series(1, 10000) g, unnest('{seat,ping,bill,dial,prompt,export}'::text[]) AS usage_type;
 SELECT count(usage_track('user' || g, 'prompt', event_subtype => 'gpt-4o')) FROM generate_series(1, 10000) g;
 
 -- The seed's tables, without its foreign keys.
@@ -97,3 +99,12 @@ $$;
 CREATE TABLE bare.events_unpartitioned (LIKE usage_events_default INCLUDING ALL);
 CREATE TABLE bare.counters (user_id text COLLATE "C" PRIMARY KEY, count bigint NOT NULL) WITH (fillfactor = 70);
 INSERT INTO bare.counters SELECT 'user' || g, 0 FROM generate_series(1, 10000) g;
+
+-- A table of an application, bare and attached: one row (file_*) or 10,000 of a
+-- user's (files_*) in a statement.
+CREATE TABLE bare.files (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, owner text, mb int);
+CREATE SCHEMA attached;
+CREATE TABLE attached.files (LIKE bare.files INCLUDING ALL);
+SELECT usage_set_limit('file_mb', 1000000000000);
+INSERT INTO usage_types (usage_type, log_events) VALUES ('file_mb', false);
+SELECT usage_attach('attached.files', 'file_mb', 'owner', 'mb', 'mb > 0');

@@ -6,12 +6,14 @@
 # for the same effect, and with the seed's transaction.
 
 BEGIN {
-	floor["check_limit"] = floor["denied"] = "select_1"
+	floor["check_limit"] = floor["denied"] = floor["rate"] = "select_1"
 	floor["insert_event"] = floor["insert_unpartitioned"] = "select_1"
 	floor["update"] = floor["upsert"] = "select_1"
-	floor["consume"] = "upsert"
+	floor["consume"] = floor["anniversary"] = "upsert"
 	floor["consume_event"] = floor["consume_many"] = floor["track"] = "insert_event"
 	floor["seed"] = "insert_event"
+	floor["file_attached"] = "file_bare"
+	floor["files_attached"] = "files_bare"
 }
 
 function cell() {

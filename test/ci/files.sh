@@ -10,7 +10,7 @@ files() {
 	if [ -e .git ]; then
 		git -c safe.directory="$PWD" ls-files --cached --others --exclude-standard
 	else
-		find . -name .git -prune -o -type f ! -name '*.o' ! -name '*.so' ! -name '*.bc' -print | sed 's,^\./,,'
+		find . \( -name .git -o -name node_modules -o -name dist \) -prune -o -type f ! -name '*.o' ! -name '*.so' ! -name '*.bc' -print | sed 's,^\./,,'
 	fi | while read -r file; do
 		[ -f "$file" ] && printf '%s\n' "$file"
 	done | grep -E "${1:-.}" | sort

@@ -30,9 +30,9 @@ WHERE (c.oid IN (SELECT oid FROM relations WHERE relkind IN ('r', 'v', 'p'))
 SELECT d.description FROM pg_description d JOIN members m ON m.classid = d.classoid AND m.objid = d.objoid WHERE d.description !~ '[.)]$';
 
 -- Every setting says what it is for, and none may be set by whoever is limited.
-SELECT name, vartype, unit, context, short_desc ~ '^[A-Z].*\.$' AS described FROM pg_settings WHERE name ~ '^usage_limits\.' ORDER BY name COLLATE "C";
+SELECT name, vartype, unit, context, short_desc ~ '^[A-Z].*\.$' AS described FROM pg_settings WHERE name ~ '^usage_limits\.' AND context <> 'postmaster' ORDER BY name COLLATE "C";
 
--- Every table and every sequence goes into a dump, with all its rows.
+-- Every table and every sequence goes into a dump, with all its rows, but for the sums of days, which come back by themselves.
 SELECT r.relname FROM relations r, pg_extension e
 WHERE e.extname = 'usage_limits' AND r.relkind IN ('r', 'p', 'S') AND r.oid <> ALL (e.extconfig);
 SELECT count(*) FROM pg_class s JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i'), pg_extension e

@@ -164,7 +164,13 @@ SELECT allowed, current, "limit" FROM usage_adjust('priv-1', 'priv', -1);
 SELECT count(*) > 0 AS maintained FROM usage_maintain();
 DELETE FROM usage_config_log;
 DELETE FROM usage_counters;
-SELECT * FROM usage_events;
+DELETE FROM usage_events;
+SELECT * FROM usage_counters;
+-- What has happened he may read.
+SELECT count(*) > 0 AS events FROM usage_events;
+SELECT count(*) > 0 AS changes FROM usage_config_log;
+SELECT count(*) AS denials FROM usage_denials;
+SELECT count(*) AS alerts FROM usage_alert_log;
 RESET ROLE;
 SELECT changed_by, table_name, operation FROM usage_config_log
 WHERE coalesce(old_row ->> 'limit_type', old_row ->> 'user_id') ~ '^priv' ORDER BY id;

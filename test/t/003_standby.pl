@@ -30,6 +30,9 @@ $primary->wait_for_catchup($standby);
 # A call of every function that is marked VOLATILE.
 my %writers = (
 	usage_adjust => q{usage_adjust('ann', 'prompt', 1)},
+	usage_attach => q{usage_attach('user_subscriptions', 'prompt', 'user_id')},
+	usage_detach => q{usage_detach('user_subscriptions', 'prompt')},
+	usage_repair => q{usage_repair('user_subscriptions')},
 	usage_consume => q{usage_consume('ann', 'prompt')},
 	usage_consume_many => q{usage_consume_many('ann', '{"prompt": 1}')},
 	usage_enforce => q{usage_enforce('ann', 'prompt')},

@@ -134,11 +134,16 @@ is( value($node, "$clock
 		$rows;"),
 	"256\n256|256|256", 'a decision about 256 users');
 clear();
-is(sqlstate($node, q{SELECT usage_consume('user ' || i, 'call') FROM generate_series(1, 300) i;}), '54000',
-	'one about 300 users is refused');
-my ($status, $stdout, $stderr) = $node->psql('postgres', q{SELECT usage_consume('user ' || i, 'call') FROM generate_series(1, 300) i;});
-like($stderr, qr/ERROR:  too many limited users in one transaction\n.*\bDETAIL:  .*\b256\b.*\n.*\bHINT:  /s, 'and it says why');
-is(value($node, $rows), '0|0|0', 'nothing of it is left');
+SKIP:
+{
+	skip 'shared memory takes no lock a user', 3 if $ENV{USAGE_PRELOAD};
+	is(sqlstate($node, q{SELECT usage_consume('user ' || i, 'call') FROM generate_series(1, 300) i;}), '54000',
+		'one about 300 users is refused');
+	my ($status, $stdout, $stderr) = $node->psql('postgres', q{SELECT usage_consume('user ' || i, 'call') FROM generate_series(1, 300) i;});
+	like($stderr, qr/ERROR:  too many limited users in one transaction\n.*\bDETAIL:  .*\b256\b.*\n.*\bHINT:  /s, 'and it says why');
+	is(value($node, $rows), '0|0|0', 'nothing of it is left');
+}
+clear();
 is( value($node, "$clock
 		BEGIN;
 		SELECT count(usage_consume('user ' || i, 'call')) FROM generate_series(1, 200) i;

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use UsageLimits;
 
-my $node = new_server('main');
+my $node = new_server('main', "shared_preload_libraries = ''");
 
 $node->safe_psql('postgres', q{
 	CREATE ROLE app LOGIN;

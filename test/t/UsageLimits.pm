@@ -13,7 +13,8 @@ use PostgreSQL::Test::Utils;
 our @EXPORT = qw(new_server install value sqlstate wait_until_waiting);
 
 # A running server, the extension installed in its database postgres.  The
-# settings are lines of postgresql.conf.
+# settings are lines of postgresql.conf.  With USAGE_PRELOAD in the environment the
+# library is preloaded, so that shared memory guards the keys.
 sub new_server
 {
 	my ($name, @settings) = @_;
@@ -25,6 +26,7 @@ sub new_server
 		'shared_buffers = 16MB',
 		'max_prepared_transactions = 10',
 		'log_statement = none',
+		($ENV{USAGE_PRELOAD} ? "shared_preload_libraries = 'usage_limits'" : ()),
 		@settings));
 	$node->start;
 	install($node, 'postgres');

@@ -1,0 +1,92 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { ShieldBan, ShieldCheck } from "lucide-react";
+import { api, type Outputs } from "../../api";
+import { Ago, Answer, Card, Empty } from "../../components/basics";
+import { type Columns, Table } from "../../components/Table";
+import { count, plural } from "../../format";
+import { type Days, type Live, rangeText } from "../Overview";
+
+type Denials = Outputs["overview"]["denials"];
+
+const limitColumns: Columns<Denials["limits"][number]> = [
+	{
+		id: "limit",
+		header: "Limit",
+		meta: { heading: true, grow: true },
+		cell: ({ row }) => <code>{row.original.limitType}</code>,
+	},
+	{ id: "users", header: "Users", meta: { number: true }, cell: ({ row }) => count(row.original.users) },
+	{ id: "count", header: "Denials", meta: { number: true }, cell: ({ row }) => count(row.original.count) },
+	{
+		id: "last",
+		header: "Last",
+		meta: { number: true, wideOnly: true },
+		cell: ({ row }) => <Ago at={row.original.lastAt} />,
+	},
+];
+
+export function DenialsCard({ days, refetchInterval }: { days: Days } & Live) {
+	const denials = useQuery(api.overview.denials.queryOptions({ days }, { refetchInterval }));
+	return (
+		<Card title="Denials" note={`Requests that a limit refused in ${rangeText(days)}`} flush>
+			<Answer of={denials}>{(data) => <Content {...data} />}</Answer>
+		</Card>
+	);
+}
+
+function Content({ state, readable, limits, users }: Denials) {
+	if (limits.length === 0) {
+		if (!readable)
+			return (
+				<Empty icon={ShieldBan} title="Denials are not to be seen">
+					The dashboard’s database role may not read <code>usage_denials</code>.
+				</Empty>
+			);
+		if (state === "not preloaded")
+			return (
+				<Empty icon={ShieldBan} title="Denials are not counted">
+					They are counted in memory, which needs <code>shared_preload_libraries = 'usage_limits'</code> and a
+					restart of the server. Limits deny all the same.
+				</Empty>
+			);
+		if (state === "not supported")
+			return (
+				<Empty icon={ShieldBan} title="Denials are not counted">
+					This version of the extension writes nothing when it denies.
+				</Empty>
+			);
+		return (
+			<Empty icon={ShieldCheck} title="No denials">
+				{state === "unknown"
+					? "They are counted only where the library is preloaded, which the dashboard’s role may not know."
+					: "No limit has refused anything in this range."}
+			</Empty>
+		);
+	}
+	return (
+		<>
+			<Table caption="Denials by limit" columns={limitColumns} rows={limits} rowId={(row) => row.limitType} />
+			<div className="card-part">
+				<h3>Most often denied</h3>
+				<ul className="plain-list">
+					{users.map((user) => (
+						<li key={`${user.userId} ${user.limitType}`}>
+							<Link
+								to="/users/$userId"
+								params={{ userId: user.userId }}
+								search={{ view: "limits" }}
+								className="ellipsis"
+							>
+								{user.userId}
+							</Link>
+							<span className="soft">
+								{plural(user.count, "time")} by <code>{user.limitType}</code>
+							</span>
+						</li>
+					))}
+				</ul>
+			</div>
+		</>
+	);
+}

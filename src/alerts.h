@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * alerts.h
+ *		Reporting that usage has reached a threshold of a limit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_ALERTS_H
+#define UL_ALERTS_H
+
+#include "datatype/timestamp.h"
+
+/*
+ * Called when usage of a type has risen: reports each threshold of its limits
+ * that is reached and was not reported in the window, now and, with what others
+ * have committed by then, when the transaction commits.
+ */
+extern void ul_alert(const char *user_id, const char *usage_type, TimestampTz now);
+
+/*
+ * Reports what transactions missed that committed at the same time, of users
+ * of the last days; returns how many thresholds.
+ */
+extern int64 ul_alert_missed(void);
+
+#endif							/* UL_ALERTS_H */

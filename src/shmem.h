@@ -1,0 +1,243 @@
+/*-------------------------------------------------------------------------
+ *
+ * shmem.h
+ *		What the shared gate keeps in shared memory; shmem.c says under which
+ *		lock each field is.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef UL_SHMEM_H
+#define UL_SHMEM_H
+
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "storage/lwlock.h"
+
+#include "amounts.h"
+#include "sums.h"
+
+/* Position in the array of entries or of nodes; 0 is none. */
+typedef uint32 UlRef;
+
+#define UL_KEY_BYTES	60
+
+/*
+ * A user and usage type: the type, a zero, the user and zeros; or, where they
+ * are too long for that, a SHA-256 of the two and a last byte of 1.
+ */
+typedef struct UlEntryKey
+{
+	Oid			relid;			/* of usage_counters */
+	char		bytes[UL_KEY_BYTES];
+} UlEntryKey;
+
+/* The sum of a measure over a window, as far as it is committed */
+typedef struct UlSharedSum
+{
+	TimestampTz start;
+	TimestampTz end;
+	uint64		subtype;		/* its hash; 0: all */
+	int64		committed;		/* not of a sliding window */
+	UlRef		parts;			/* of a sliding window, newest first */
+	int64		sub_bucket;		/* of a sliding window; else 0 */
+	uint8		measure;
+} UlSharedSum;
+
+#define UL_INLINE_SUMS	2
+
+typedef enum UlEntryState
+{
+	UL_ENTRY_FREE,
+	UL_ENTRY_COLD,				/* the sums are not known */
+	UL_ENTRY_LOADING,			/* somebody is reading them */
+	UL_ENTRY_LOADED
+} UlEntryState;
+
+typedef struct UlEntry
+{
+	UlEntryKey	key;
+	uint64		hash;
+	uint64		slots;			/* those that open transactions write */
+	UlRef		next;			/* in the bucket, or in the free list */
+	UlRef		records;
+	UlRef		more_sums;		/* beyond the inline ones */
+	UlRef		relaxed;		/* amounts that are in no table yet */
+	UlRef		denials;
+	UlRef		name;			/* of a key that is a SHA-256 */
+	uint64		marks;			/* changes whenever it is marked */
+	uint32		generation;		/* of its relation when it was loaded */
+	uint32		pins;			/* transactions that hold on to it */
+	uint32		nprepared;		/* records in that state */
+	uint8		state;
+	uint8		nsums;
+	bool		used;			/* since the clock hand came by */
+	bool		prepared_known; /* every prepared transaction has its record */
+	UlSharedSum sums[UL_INLINE_SUMS];
+} UlEntry;
+
+typedef enum UlRecordState
+{
+	UL_RECORD_OPEN,
+	UL_RECORD_COMMITTED,		/* while the entry is being loaded */
+	UL_RECORD_PREPARED
+} UlRecordState;
+
+/* What a transaction has reserved in one bucket and subtype of a key */
+typedef struct UlRecord
+{
+	UlRef		next;			/* of the entry */
+	uint8		state;
+	int8		slot;			/* to be freed with it; -1: none */
+	int			pid;			/* 0: prepared */
+	uint64		xid;			/* top-level, full; 0: writes no row yet */
+	TimestampTz bucket_start;
+	uint64		subtype;		/* its hash */
+	TimestampTz since;
+	int64		up[UL_NMEASURES];
+	int64		down[UL_NMEASURES];
+} UlRecord;
+
+#define UL_NODE_PARTS	7
+#define UL_NODE_SUMS	2
+#define UL_NODE_TEXT	120
+
+typedef struct UlPartsNode
+{
+	UlRef		next;
+	int			count;
+	UlPart		parts[UL_NODE_PARTS];
+} UlPartsNode;
+
+typedef struct UlSumsNode
+{
+	UlRef		next;
+	UlSharedSum sums[UL_NODE_SUMS];
+} UlSumsNode;
+
+/* Uses of a relaxed type in one bucket and subtype */
+typedef struct UlRelaxedNode
+{
+	UlRef		next;
+	UlRef		subtype_text;
+	uint64		subtype;
+	uint64		xid;			/* of the flush that writes it; 0: none does */
+	TimestampTz bucket_start;
+	UlAmounts	amounts;
+	TimestampTz first_at;
+	TimestampTz last_at;
+	bool		flushing;
+	bool		of_uses;
+} UlRelaxedNode;
+
+/* How often a limit has denied on a UTC day */
+typedef struct UlDenialNode
+{
+	UlRef		next;
+	int64		limit_id;
+	TimestampTz day;
+	int64		count;
+	TimestampTz last_at;
+} UlDenialNode;
+
+typedef struct UlTextNode
+{
+	UlRef		next;
+	char		text[UL_NODE_TEXT];
+} UlTextNode;
+
+typedef union UlNode
+{
+	UlRef		next;
+	UlRecord	record;
+	UlPartsNode parts;
+	UlSumsNode	sums;
+	UlRelaxedNode relaxed;
+	UlDenialNode denial;
+	UlTextNode	text;
+} UlNode;
+
+/* What is counted for the view usage_limits_stats */
+typedef enum UlStat
+{
+	UL_STAT_ADMITTED,
+	UL_STAT_DENIED,
+	UL_STAT_COLD_LOADS,
+	UL_STAT_WAITS,
+	UL_STAT_EVICTIONS,
+	UL_STAT_LOCK_GATE,
+	UL_STAT_SLOT_OVERFLOWS,
+	UL_STAT_FLUSHED,
+	UL_STAT_TRACK_ERRORS,
+	UL_NSTATS
+} UlStat;
+
+/* Reserves memory and locks; called while the library is preloaded. */
+extern void ul_shmem_init(void);
+
+/* Called once by a backend before it uses shared memory. */
+extern void ul_shmem_attach(void);
+
+/* Whether there is shared memory, that is, whether the library was preloaded. */
+extern bool ul_shmem_exists(void);
+
+/* The bytes that are reserved for a number of entries. */
+extern Size ul_shmem_size(int max_counters);
+
+/* A number nobody outside of this server knows, the same in all its processes. */
+extern uint64 ul_shmem_seed(void);
+
+/* The lock of the partition that a key's hash belongs to. */
+extern LWLock *ul_partition_lock(uint64 hash);
+
+extern UlEntry *ul_entry(UlRef ref);
+extern UlNode *ul_node(UlRef ref);
+extern int	ul_max_entries(void);
+
+/* The key's entry, or 0; the partition must be locked. */
+extern UlRef ul_find_entry(const UlEntryKey *key, uint64 hash);
+
+/*
+ * Makes an entry of a free one; the partition must be locked, and have none
+ * for the key.
+ */
+extern void ul_link_entry(UlRef ref, const UlEntryKey *key, uint64 hash);
+
+/* Takes an entry without anything in it from its partition, which must be locked. */
+extern void ul_unlink_entry(UlRef ref);
+
+/*
+ * A free entry, by evicting another if there is none; 0 if none can be had.
+ * No partition may be locked.  An entry that is not linked must be given back.
+ */
+extern UlRef ul_alloc_entry(void);
+extern void ul_free_entry(UlRef ref);
+
+/* Whether the entry holds nothing but sums, so that it can go. */
+extern bool ul_entry_is_idle(const UlEntry *entry);
+
+/* Frees a loaded entry's sums; the partition must be locked. */
+extern void ul_drop_sums(UlEntry *entry);
+
+/*
+ * A free node, or 0.  Freed nodes stay with the backend, up to a number.
+ * Neither waits for a lock that is held for more than a few instructions.
+ */
+extern UlRef ul_alloc_node(void);
+extern void ul_free_node(UlRef ref);
+extern void ul_free_nodes(UlRef list);
+
+/* How often a relation, as a whole, was marked. */
+extern uint32 ul_relation_generation(Oid relid);
+extern void ul_mark_relation(Oid relid);
+
+/* Entries and nodes in use. */
+extern void ul_shmem_usage(int *entries, int *nodes, int *max_nodes);
+
+/* Counts for this backend; the sum over all; sets all to 0. */
+extern void ul_count(UlStat stat);
+extern void ul_count_by(UlStat stat, int64 by);
+extern int64 ul_stat_sum(UlStat stat);
+extern void ul_stats_reset(TimestampTz at);
+extern TimestampTz ul_stats_reset_at(void);
+
+#endif							/* UL_SHMEM_H */

@@ -1,0 +1,2 @@
+\set key random(1, :keys)
+INSERT INTO bare.files (owner, mb) VALUES ('user' || :key, 1);
