@@ -37,6 +37,7 @@ class Connection:
         self.busy = None            # the step under way
         self.expected = None        # its outcome, once the model has one
         self.cursor = None
+        self.kept = None            # a result that has come early
         self._await()
         self.pid = self.pg.info.backend_pid
 
@@ -58,8 +59,17 @@ class Connection:
         self.cursor = self.pg.cursor()
         self.cursor.execute(sql)
 
+    def ended(self):
+        """Whether the result is there; it is kept."""
+        if self.kept is None:
+            self.kept = self.result(0.001)
+        return self.kept is not None
+
     def result(self, deadline=PATIENCE):
         """The first row, () for none, or the error's SQLSTATE; None: not yet."""
+        if self.kept is not None:
+            kept, self.kept = self.kept, None
+            return kept
         try:
             if not self._await(deadline):
                 return None
@@ -88,6 +98,7 @@ class Driver:
         self.forget_prepared()
         self.connections = [Connection(f"c{i}", dsn) for i in range(connections)]
         self.counts = {}
+        self.place_of = lambda connection: None     # of the lock that it waits for
 
     def close(self):
         for connection in self.connections:
@@ -124,17 +135,30 @@ class Driver:
                 self.must_end(connection)
 
     def must_wait(self, connection):
+        """Waits until it waits for the very lock: only then is its place in the
+        queue certain."""
         end = time.monotonic() + PATIENCE
-        while not self.waits(connection):
-            result = connection.result(0.001)
-            if result is not None:
-                raise Wrong(f"{connection.name}: {connection.busy}: must wait, but answers {result}")
+        while not self.waits(connection, self.place_of(connection)):
+            if connection.ended():
+                raise Wrong(f"{connection.name}: {connection.busy}: must wait, but answers {connection.kept}")
             if time.monotonic() > end:
                 raise Wrong(f"{connection.name}: {connection.busy}: neither waits nor answers")
 
-    def waits(self, connection):
-        return self.query("SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted",
-                          connection.pid)[0][0] > 0
+    def waits(self, connection, place=None):
+        return self.query("SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
+                          " AND (classid::bigint << 32 | objid::bigint = %s OR %s)",
+                          connection.pid, place, place is None)[0][0] > 0
+
+    def really_waits(self, connection):
+        """Whether a call waits that may; where it does not, it ends."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            if connection.ended():
+                return False
+            if self.waits(connection) and not connection.ended():
+                self.count("waits for prepared")
+                return True
+        raise Wrong(f"{connection.name}: {connection.busy}: neither waits nor answers")
 
     def must_end(self, connection):
         result = connection.result(0.2)

@@ -160,6 +160,7 @@ class Claim:
         self.value = config.value(limit, user, now)
         self.start, self.end = limit.window(now)
         self.start = max(self.start, config.last_reset((user, limit.usage_type)))
+        self.bucket = config.bucket((user, limit.usage_type), now, False)
         self.requested = self.consumes = self.used = 0
         self.parts = {}
         self.exceeded = False
@@ -180,6 +181,11 @@ class Claim:
                 continue
             self.parts[bucket] = self.parts.get(bucket, 0) + used
         self.sum()
+
+    def used_by_call(self):
+        vector = [0, 0, 0]
+        vector[self.limit.measure] = self.consumes
+        return vector
 
     def suffixes(self):
         """The sums of the newest buckets, from one to all."""
@@ -237,9 +243,7 @@ def tightest(claims, requested):
 
 def describe(claim, reason, requested, consumed, now):
     if consumed:
-        bucket = claim.limit.bucket_floor(now) if claim.sliding else claim.start
-        claim.parts[bucket] = claim.parts.get(bucket, 0) + claim.consumes
-        claim.sum()
+        claim.add([(claim.bucket, claim.limit.subtype, claim.used_by_call())])
     return answer(True, reason, claim.limit.usage_type, claim.limit.name, requested,
                   claim.used, claim.value, claim.resets_at())
 

@@ -1,8 +1,9 @@
 """Transactions and savepoints over the reference, and what the two gates make
 of the transactions of others.
 
-A call is a generator.  It yields a key when it has to wait for another
-transaction, and is gone on with when the key is its own; it returns what the
+A call is a generator.  It yields Wait where it has to wait for another
+transaction's lock, and is gone on with when that is its own, or MayWait where
+the server may make it wait for prepared transactions.  It returns what the
 caller must get, or raises Refused.
 """
 
@@ -49,7 +50,7 @@ class Transaction:
         self.levels = [Level()]
         self.aborted = False
         self.prepared = False
-        self.changes_seen = 0
+        self.touched = set()    # (key, bucket), also what was rolled back
 
     @property
     def keeps_snapshot(self):
@@ -61,9 +62,6 @@ class Transaction:
 
     def all(self, what):
         return [item for level in self.levels for item in getattr(level, what)]
-
-    def holds(self, key):
-        return any(key in level.locks for level in self.levels)
 
     def sums(self):
         """What it has booked: {key: {(bucket, subtype): vector}}."""
@@ -82,6 +80,10 @@ class Transaction:
     def edited(self):
         """The keys whose rows it has locked by hand."""
         return {edit[1] for edit in self.all("edits") if edit[0] != "insert"}
+
+    def prepared_keys(self):
+        """The keys that say that it is prepared."""
+        return self.prepared and {edit[1] for edit in self.all("edits")} | set(self.sums()) or set()
 
     @property
     def truncates(self):
@@ -104,19 +106,58 @@ def apply_edit(rows, edit):
         row[i] += value
 
 
-@dataclass
+SHARE, EXCLUSIVE = "share", "exclusive"
+
+
+def conflict(a, b):
+    return EXCLUSIVE in (a, b)
+
+
 class Lock:
-    holder: object = None
-    queue: list = field(default_factory=list)       # calls
+    """A lock as the server's lock manager grants it: first come, first served,
+    but whoever has it already does not wait behind those who wait for him."""
+
+    def __init__(self):
+        self.held = []          # (transaction, mode)
+        self.queue = []         # (call, mode)
+
+    def modes_of(self, transaction):
+        return [mode for holder, mode in self.held if holder is transaction]
+
+    def free_for(self, transaction, mode, ahead):
+        return not (any(conflict(mode, other) for other in ahead) or
+                    any(conflict(mode, other) for holder, other in self.held if holder is not transaction))
+
+    def place(self, transaction):
+        """How many of those who wait are ahead."""
+        mine = self.modes_of(transaction)
+        for place, (_, wanted) in enumerate(self.queue):
+            if any(conflict(mode, wanted) for mode in mine):
+                return place
+        return len(self.queue)
+
+    def transactions(self):
+        return [holder for holder, _ in self.held] + [call.transaction for call, _ in self.queue]
+
+
+@dataclass
+class Wait:
+    key: tuple
+    mode: str
+
+
+class MayWait:
+    """For prepared transactions."""
 
 
 class Call:
     """A call that is being made by a connection."""
 
-    def __init__(self, transaction, generator, done):
+    def __init__(self, transaction, generator, done, really_waits):
         self.transaction = transaction
         self.generator = generator
         self.done = done        # told the outcome
+        self.really_waits = really_waits    # asks the server
 
 
 class World:
@@ -132,7 +173,8 @@ class World:
         self.open = []
         self.locks = {}
         self.hashes = hashes or {}
-        self.ready = []
+        self.ready = []             # calls that go on
+        self.waiting = []           # calls that wait for prepared transactions
 
     # Reading
 
@@ -158,6 +200,11 @@ class World:
         """What open transactions of others have used, as far as it counts."""
         raise NotImplementedError
 
+    def buckets(self, transaction, key):
+        """The buckets that a reset must be later than."""
+        return ([bucket for bucket, _ in self.visible_rows(transaction).get(key, {})] +
+                [bucket for bucket, _ in transaction.sums().get(key, {})])
+
     def visible_rows(self, transaction):
         """What a statement by hand sees."""
         rows = {key: {cell: list(vector) for cell, vector in cells.items()}
@@ -171,32 +218,41 @@ class World:
 
     # Keys' locks
 
-    def acquire(self, transaction, key):
-        """Yields the key if it has to wait for it; returns whether it had to."""
-        if transaction.holds(key):
-            return False
+    def acquire(self, transaction, key, mode=EXCLUSIVE):
+        """Returns whether it had to wait."""
         lock = self.locks.setdefault(key, Lock())
-        if lock.holder is None:
-            lock.holder = transaction
-            transaction.top.locks.add(key)
+        if mode in lock.modes_of(transaction):
             return False
-        yield key
+        ahead = [wanted for _, wanted in lock.queue[:lock.place(transaction)]]
+        if lock.free_for(transaction, mode, ahead):
+            self.grant(transaction, key, mode)
+            return False
+        yield Wait(key, mode)
         return True
 
-    def release(self, keys):
-        for key in keys:
+    def grant(self, transaction, key, mode):
+        self.locks[key].held.append((transaction, mode))
+        transaction.top.locks.add((key, mode))
+
+    def release(self, transaction, locks):
+        for key, mode in locks:
+            self.locks[key].held.remove((transaction, mode))
+        for key in sorted({key for key, _ in locks}):
             lock = self.locks[key]
-            lock.holder = None
-            if lock.queue:
-                call = lock.queue.pop(0)
-                lock.holder = call.transaction
-                call.transaction.top.locks.add(key)
-                self.ready.append(call)
+            ahead = []
+            waiting, lock.queue = lock.queue, []
+            for call, mode in waiting:
+                if lock.free_for(call.transaction, mode, ahead):
+                    self.grant(call.transaction, key, mode)
+                    self.ready.append(call)
+                else:
+                    ahead.append(mode)
+                    lock.queue.append((call, mode))
 
     # Running calls
 
-    def start(self, transaction, generator, done):
-        self.advance(Call(transaction, generator, done))
+    def start(self, transaction, generator, done, really_waits):
+        self.advance(Call(transaction, generator, done, really_waits))
         self.settle()
 
     def settle(self):
@@ -206,14 +262,20 @@ class World:
 
     def advance(self, call):
         try:
-            key = next(call.generator)
+            wait = next(call.generator)
+            while isinstance(wait, MayWait) and not call.really_waits():
+                wait = next(call.generator)
         except StopIteration as stop:
             call.done(stop.value)
         except Refused as refused:
             self.fail(call.transaction)
             call.done(refused)
         else:
-            self.locks[key].queue.append(call)
+            if isinstance(wait, MayWait):
+                self.waiting.append(call)
+                return
+            lock = self.locks[wait.key]
+            lock.queue.insert(lock.place(call.transaction), (call, wait.mode))
 
     # Ends
 
@@ -225,7 +287,7 @@ class World:
     def empty(self, transaction):
         locks = transaction.top.locks
         transaction.levels[-1] = Level()
-        self.release(locks)
+        self.release(transaction, locks)
 
     def savepoint(self, transaction):
         transaction.levels.append(Level())
@@ -233,8 +295,7 @@ class World:
     def rollback_to(self, transaction, depth):
         transaction.aborted = False
         while len(transaction.levels) > depth:
-            locks = transaction.levels.pop().locks
-            self.release(locks)
+            self.release(transaction, transaction.levels.pop().locks)
         transaction.levels.append(Level())
         self.settle()
 
@@ -260,7 +321,10 @@ class World:
 
     def end(self, transaction):
         self.open.remove(transaction)
-        self.release([key for level in transaction.levels for key in level.locks])
+        self.release(transaction, {lock for level in transaction.levels for lock in level.locks})
+        if transaction.prepared:
+            self.ready += self.waiting
+            self.waiting = []
         self.settle()
 
     def prepare(self, transaction):
@@ -305,6 +369,10 @@ class World:
         """For what computes from the usage there is, and may not be outrun."""
         raise NotImplementedError
 
+    def may_wait(self, transaction, key):
+        return
+        yield
+
     def track(self, transaction, user, request, now, occurred_at=None):
         config = self.visible_config(transaction)
         at = now if occurred_at is None else occurred_at
@@ -333,14 +401,21 @@ class World:
 
     def take_away(self, transaction, key, subtype, bucket, amount, now):
         check_not_below_zero(self.visible_config(transaction), key, subtype, bucket, amount,
-                             self.rows_for_decrease(transaction)(key), now)
+                             self.rows_for_taking(transaction)(key), now)
 
-    def rows_for_decrease(self, transaction):
+    def lock_taker(self, transaction, key):
+        """For what takes away, and may not go below 0."""
+        yield from self.lock_setter(transaction, key)
+
+    def rows_for_taking(self, transaction):
+        return self.rows_of(transaction)
+
+    def rows_for_level(self, transaction):
         return self.rows_of(transaction)
 
     def adjust(self, transaction, key, delta, subtype, now):
         if delta < 0:
-            yield from self.lock_setter(transaction, key)
+            yield from self.lock_taker(transaction, key)
             self.take_away(transaction, key, subtype, now, -delta, now)
         event = self.book(transaction, self.visible_config(transaction), key, now, False,
                           subtype or "", [delta, 0, 0], "adjust")
@@ -351,9 +426,10 @@ class World:
         if limits and all(limit.kind != "gauge" for limit in limits):
             raise Refused("22023")
         yield from self.lock_setter(transaction, key)
+        yield from self.may_wait(transaction, key)
         config = self.visible_config(transaction)
         reset = config.last_reset(key)
-        level = sum(vector[AMOUNT] for bucket, _, vector in self.rows_of(transaction)(key)
+        level = sum(vector[AMOUNT] for bucket, _, vector in self.rows_for_level(transaction)(key)
                     if bucket >= reset)
         event = self.book(transaction, config, key, now, False, "", [value - level, 0, 0], "adjust")
         return self.report(transaction, key, None, True, value, event, now)
@@ -361,7 +437,7 @@ class World:
     def reset(self, transaction, key, now):
         yield from self.lock_setter(transaction, key)
         config = self.visible_config(transaction)
-        last = max([bucket for bucket, _, _ in self.rows_of(transaction)(key) if bucket >= now]
+        last = max([bucket for bucket in self.buckets(transaction, key) if bucket >= now]
                    + [config.last_reset(key)])
         transaction.top.changes.append(("reset", key, max(now, last + 1)))
         event = Event(key, None, None, [0, 0, 0], "reset")
@@ -385,6 +461,7 @@ class World:
             return self.report(transaction, key, subtype, False, back, None, now)
         tokens = part_of(event.vector[TOKENS], already[TOKENS], already[AMOUNT] + back,
                          event.vector[AMOUNT])
+        yield from self.lock_taker(transaction, key)
         self.take_away(transaction, key, subtype, event.bucket, back, now)
         vector = [-back, -tokens, 0]
         transaction.top.bookings.append((key, event.bucket, event.subtype, vector))
@@ -421,10 +498,66 @@ class LockGate(World):
         if transaction.keeps_snapshot:
             return
         for key, cells in transaction.written().items():
-            lock = self.locks.setdefault(key, Lock())
-            if cells and lock.holder is None:
-                lock.holder = transaction
-                transaction.top.locks.add(key)
+            if cells and not self.locks.setdefault(key, Lock()).held:
+                self.grant(transaction, key, EXCLUSIVE)
 
 
-GATES = {gate.name: gate for gate in (LockGate,)}
+class SharedGate(World):
+    """What others have added counts at once, and what they have taken away when
+    they commit; who takes away sees it the other way round.  Only setters wait
+    for one another, and for who takes away.  Where the sums have to be read,
+    that waits for the prepared transactions of the key."""
+
+    name = "shared"
+
+    def others_bookings(self, transaction, key, part):
+        return [(bucket, subtype, [part(value, 0) for value in vector])
+                for other in self.open if other is not transaction
+                for booked, bucket, subtype, vector in other.all("bookings") if booked == key]
+
+    def others_rows(self, transaction, key):
+        return self.others_bookings(transaction, key, max)
+
+    def own_rows(self, transaction, key):
+        return ([(*cell, vector) for cell, vector in self.rows.get(key, {}).items()] +
+                [(*cell, vector) for cell, vector in transaction.sums().get(key, {}).items()])
+
+    def committed_rows(self, transaction):
+        return self.rows
+
+    def rows_for_taking(self, transaction):
+        return lambda key: (self.own_rows(transaction, key) +
+                            self.others_bookings(transaction, key, min))
+
+    def rows_for_level(self, transaction):
+        return lambda key: self.own_rows(transaction, key)
+
+    def book(self, transaction, config, key, *args):
+        event = super().book(transaction, config, key, *args)
+        transaction.touched.add((key, event.bucket))
+        return event
+
+    def buckets(self, transaction, key):
+        return super().buckets(transaction, key) + [
+            bucket for other in self.open for touched, bucket in other.touched if touched == key]
+
+    def may_wait(self, transaction, key):
+        if any(key in other.prepared_keys() for other in self.open):
+            yield MayWait()
+
+    def lock_requests(self, transaction, user, requests, now):
+        claims = claims_of(self.visible_config(transaction), user, requests, now)
+        for usage_type, found in claims.items():
+            asks = any(r.amount != 0 for r in requests if r.usage_type == usage_type)
+            if asks and any(claim.denies for claim in found):
+                yield from self.may_wait(transaction, (user, usage_type))
+
+    def lock_setter(self, transaction, key):
+        yield from self.acquire(transaction, key)
+
+    def lock_taker(self, transaction, key):
+        yield from self.acquire(transaction, key, SHARE)
+        yield from self.may_wait(transaction, key)
+
+
+GATES = {gate.name: gate for gate in (LockGate, SharedGate)}
