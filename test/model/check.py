@@ -51,6 +51,10 @@ def hashes(driver):
     return result
 
 
+def kind_of(failure):
+    return failure and getattr(failure, "kind", type(failure).__name__)
+
+
 class Checker:
     def __init__(self, gate, dsn):
         self.gate = GATES[gate]
@@ -83,13 +87,14 @@ class Checker:
             return failure
         return None
 
-    def shrink(self, program):
-        """The program without the steps that its failure does not need, found
-        by leaving out ever smaller parts, and with its numbers made small."""
+    def shrink(self, program, kind):
+        """The program without the steps that a failure of that kind does not
+        need, found by leaving out ever smaller parts, and with its numbers made
+        small."""
         end = time.monotonic() + SHRINK_SECONDS
 
         def still_fails(smaller):
-            return time.monotonic() < end and self.failure_of(smaller) is not None
+            return time.monotonic() < end and kind_of(self.failure_of(smaller)) == kind
 
         size = len(program) // 2
         while size > 0:
@@ -135,7 +140,7 @@ class Checker:
             return True
         failure, program, lines = failed[0]
         print(f"{self.name}: after {self.programs} programs, {counts}: {failure}\nshrinking it ...", flush=True)
-        program = self.shrink(program)
+        program = self.shrink(program, kind_of(failure))
         again = self.failure_of(program)
         if again is None:
             self.lines[:] = lines

@@ -23,7 +23,11 @@ COLUMNS = ", ".join('(extract(epoch FROM reset_at) * 1000000)::bigint' if c == "
 
 
 class Wrong(Exception):
-    """The server and the model disagree."""
+    """The server and the model disagree; kind says about what."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
 
 
 class Connection:
@@ -85,7 +89,7 @@ class Connection:
         self.send(sql)
         result = self.result()
         if result is None or isinstance(result, str):
-            raise Wrong(f"{self.name}: {sql}: {result} {getattr(self, 'message', '')}")
+            raise Wrong("error", f"{self.name}: {sql}: {result} {getattr(self, 'message', '')}")
         return result
 
 
@@ -140,9 +144,9 @@ class Driver:
         end = time.monotonic() + PATIENCE
         while not self.waits(connection, self.place_of(connection)):
             if connection.ended():
-                raise Wrong(f"{connection.name}: {connection.busy}: must wait, but answers {connection.kept}")
+                raise Wrong("no wait", f"{connection.name}: {connection.busy}: must wait, but answers {connection.kept}")
             if time.monotonic() > end:
-                raise Wrong(f"{connection.name}: {connection.busy}: neither waits nor answers")
+                raise Wrong("hangs", f"{connection.name}: {connection.busy}: neither waits nor answers")
 
     def waits(self, connection, place=None):
         return self.query("SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
@@ -158,7 +162,7 @@ class Driver:
             if self.waits(connection) and not connection.ended():
                 self.count("waits for prepared")
                 return True
-        raise Wrong(f"{connection.name}: {connection.busy}: neither waits nor answers")
+        raise Wrong("hangs", f"{connection.name}: {connection.busy}: neither waits nor answers")
 
     def must_end(self, connection):
         result = connection.result(0.2)
@@ -169,9 +173,9 @@ class Driver:
                     "SELECT locktype, relation::regclass::text, objsubid, mode,"
                     " pg_blocking_pids(pid) FROM pg_locks WHERE pid = %s AND NOT granted",
                     connection.pid)
-                raise Wrong(f"{connection.name}: {connection.busy}: must not wait, but waits for {waits}")
+                raise Wrong("wait", f"{connection.name}: {connection.busy}: must not wait, but waits for {waits}")
             if time.monotonic() > end:
-                raise Wrong(f"{connection.name}: {connection.busy}: does not answer")
+                raise Wrong("hangs", f"{connection.name}: {connection.busy}: does not answer")
             result = connection.result(0.2)
         self.compare(connection, result)
         connection.busy = None
@@ -198,7 +202,8 @@ class Driver:
                 names, wanted = ({c: a[c] for c in DECISION if names[c] != wanted[c]}
                                  for a in (names, wanted))
             message = getattr(connection, "message", "") if isinstance(result, str) else ""
-            raise Wrong(f"{connection.name}: {connection.busy}:\n"
+            kind = "answer " + " ".join(names) if isinstance(names, dict) else f"{names} for {wanted}"
+            raise Wrong(kind, f"{connection.name}: {connection.busy}:\n"
                         f"  the server says {names} {message}\n  the model says {wanted}")
         self.log(f"    {connection.name} gets {result}")
 

@@ -182,10 +182,18 @@ class Program:
             self.driver.count("steps")
             self.driver.settle()
 
-    def call(self, connection, keys, sql, make):
+    def woken_together(self, keys, taker):
+        """Whether a call might be woken at the same time as another that waits,
+        so that nobody could say which of the two comes first."""
+        rivals = [c for c in self.running() if keys & c.keys]
+        return self.world.name == "shared" and bool(rivals) and (
+            any(keys & o.prepared_keys() for o in self.world.open) or
+            taker and any(c.taker for c in rivals))
+
+    def call(self, connection, keys, sql, make, taker=False):
         """A call that may wait for keys and books in them; make(transaction)
         is the model's."""
-        if self.would_deadlock(connection, keys):
+        if self.would_deadlock(connection, keys) or self.woken_together(keys, taker):
             return False
         if connection.transaction is None and not self.may_write(connection, keys):
             return False
@@ -203,6 +211,7 @@ class Program:
         if implicit:
             transaction = connection.transaction = self.world.begin(Transaction("implicit"))
         connection.keys = keys
+        connection.taker = taker
 
         def done(outcome):
             connection.expected = outcome
@@ -220,9 +229,9 @@ class Program:
             self.driver.count("waits")
         return True
 
-    def decision(self, connection, user, usage_types, sql, make):
+    def decision(self, connection, user, usage_types, sql, make, taker=False):
         return self.call(connection, {(user, t) for t in usage_types},
-                         f"SELECT {COLUMNS} FROM {sql}", make)
+                         f"SELECT {COLUMNS} FROM {sql}", make, taker)
 
     def statement(self, connection, sql, act):
         """A statement that waits for nobody; act(transaction) is what it does."""
@@ -282,7 +291,7 @@ class Program:
         return self.decision(
             connection, user, [usage_type],
             f"usage_adjust('{user}', '{usage_type}', {delta}, event_subtype => {quoted(subtype)})",
-            lambda t: self.world.adjust(t, (user, usage_type), delta, subtype, self.now))
+            lambda t: self.world.adjust(t, (user, usage_type), delta, subtype, self.now), delta < 0)
 
     def do_set_gauge(self, connection, user, usage_type, subtype, n, x):
         usage_type = "storage_mb" if x % 4 else usage_type
@@ -379,7 +388,7 @@ class Program:
             return False
         connection.send("SELECT 1 / 0")
         if connection.result() != "22012":
-            raise Wrong("a division by zero is no error")
+            raise Wrong("error", "a division by zero is no error")
         self.world.fail(connection.transaction)
         self.world.settle()
 
@@ -583,7 +592,7 @@ class Program:
             found.setdefault((user, usage_type), {})[(bucket, subtype)] = sums
         expected = {key: cells for key, cells in self.world.rows.items() if cells}
         if found != expected:
-            raise Wrong(f"usage_counters has {found}\n  the model has {expected}")
+            raise Wrong("counters", f"usage_counters has {found}\n  the model has {expected}")
         events = [row for row in self.driver.query(
             "SELECT operation, count(*), sum(amount)::bigint FROM usage_events GROUP BY 1 ORDER BY 1")]
         counted = {}
@@ -591,7 +600,7 @@ class Program:
             count, amount = counted.get(event.operation, (0, 0))
             counted[event.operation] = (count + 1, amount + event.vector[AMOUNT])
         if events != sorted((operation, *rest) for operation, rest in counted.items()):
-            raise Wrong(f"usage_events has {events}\n  the model has {counted}")
+            raise Wrong("events", f"usage_events has {events}\n  the model has {counted}")
         left = self.driver.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
         if left[0][0]:
-            raise Wrong(f"{left[0][0]} locks are left")
+            raise Wrong("locks", f"{left[0][0]} locks are left")

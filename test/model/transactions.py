@@ -147,7 +147,7 @@ class Wait:
 
 
 class MayWait:
-    """For prepared transactions."""
+    """For prepared transactions: yields whether it does."""
 
 
 class Call:
@@ -158,6 +158,7 @@ class Call:
         self.generator = generator
         self.done = done        # told the outcome
         self.really_waits = really_waits    # asks the server
+        self.waited_for_prepared = False
 
 
 class World:
@@ -258,20 +259,22 @@ class World:
     def settle(self):
         """Goes on with the calls whose wait has ended."""
         while self.ready:
-            self.advance(self.ready.pop(0))
+            call = self.ready.pop(0)
+            self.advance(call, True if call.waited_for_prepared else None)
 
-    def advance(self, call):
+    def advance(self, call, waited=None):
         try:
-            wait = next(call.generator)
+            wait = call.generator.send(waited)
             while isinstance(wait, MayWait) and not call.really_waits():
-                wait = next(call.generator)
+                wait = call.generator.send(False)
         except StopIteration as stop:
             call.done(stop.value)
         except Refused as refused:
             self.fail(call.transaction)
             call.done(refused)
         else:
-            if isinstance(wait, MayWait):
+            call.waited_for_prepared = isinstance(wait, MayWait)
+            if call.waited_for_prepared:
                 self.waiting.append(call)
                 return
             lock = self.locks[wait.key]
@@ -542,8 +545,9 @@ class SharedGate(World):
             bucket for other in self.open for touched, bucket in other.touched if touched == key]
 
     def may_wait(self, transaction, key):
-        if any(key in other.prepared_keys() for other in self.open):
-            yield MayWait()
+        while any(key in other.prepared_keys() for other in self.open):
+            if not (yield MayWait()):
+                break
 
     def lock_requests(self, transaction, user, requests, now):
         claims = claims_of(self.visible_config(transaction), user, requests, now)
