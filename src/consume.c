@@ -25,6 +25,7 @@ typedef struct UlGroup
 	int			first_claim;
 	int			nclaims;
 	bool		asks;			/* some amount is not 0 */
+	bool		relaxed;		/* counted in shared memory, for good */
 	bool		booked;			/* at the shared gate */
 	UlUse	   *uses;
 	int			nuses;
@@ -107,6 +108,13 @@ ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz n
 	return use;
 }
 
+/* Whether uses of a type are counted in shared memory alone until they are flushed. */
+static bool
+is_relaxed(const UlType *type)
+{
+	return type != NULL && type->relaxed && ul_shared_gate();
+}
+
 int64
 ul_log_request(const UlRequest *request, const char *operation, const UlUse *use)
 {
@@ -130,9 +138,48 @@ ul_log_request(const UlRequest *request, const char *operation, const UlUse *use
 		.bucket_start = success ? &use->bucket_start : NULL,
 	};
 
-	if (!ul_analytics_enabled || (type != NULL && !type->log_events))
+	if (!ul_analytics_enabled || (type != NULL && !type->log_events) ||
+		(strcmp(operation, "use") == 0 && is_relaxed(type)))
 		return 0;
 	return ul_write_event(&event);
+}
+
+/* Asks for uses of a relaxed type, or for their opposites. */
+static UlOutcome
+use_relaxed(UlKey *key, UlTest *tests, int ntests, const UlUse *uses, int nuses, int sign,
+			TimestampTz now)
+{
+	UlRelaxedUse *relaxed = palloc(sizeof(UlRelaxedUse) * Max(nuses, 1));
+	UlOutcome	outcome;
+
+	for (int i = 0; i < nuses; i++)
+	{
+		const UlUse *use = &uses[i];
+		int64	   *amounts;
+
+		relaxed[i] = (UlRelaxedUse)
+		{
+			.bucket_start = use->bucket_start,
+				.event_subtype = use->event_subtype == NULL ? "" : use->event_subtype,
+				.amounts = use->amounts,
+				.first_at = use->at,
+				.last_at = use->at,
+				.of_uses = use->amounts.failed_events == 0 && use->amounts.cancelled_events == 0,
+		};
+		amounts = (int64 *) &relaxed[i].amounts;
+		for (size_t j = 0; j < UL_NAMOUNTS; j++)
+			amounts[j] *= sign;
+	}
+	outcome = ul_xact_use(key, tests, ntests, relaxed, nuses, now);
+	pfree(relaxed);
+	return outcome;
+}
+
+/* Counts uses that nobody can deny in shared memory; false if there is no room. */
+static bool
+use_for_good(UlKey *key, const UlUse *uses, int nuses)
+{
+	return use_relaxed(key, NULL, 0, uses, nuses, 1, uses->at) == UL_ADMITTED;
 }
 
 /* Looks whether a use that was booked has reached a threshold. */
@@ -151,10 +198,12 @@ int64
 ul_record(const UlRequest *request, const char *operation, TimestampTz now)
 {
 	UlUse		use = ul_use_of_request(request, operation, now);
-
+	UlKey	   *key = ul_xact_key(request->user_id, request->usage_type);
 	int64		event_id;
 
-	ul_xact_book(ul_xact_key(request->user_id, request->usage_type), &use);
+	if (strcmp(operation, "use") != 0 || !is_relaxed(ul_find_type(request->usage_type)) ||
+		!use_for_good(key, &use, 1))
+		ul_xact_book(key, &use);
 	event_id = ul_log_request(request, operation, &use);
 	alert_of_use(request, &use, now);
 	return event_id;
@@ -344,15 +393,40 @@ make_uses(UlGroup *group, const UlRequest *requests, int count, TimestampTz now)
 			group->uses[group->nuses++] = ul_use_of_request(&requests[i], "use", now);
 }
 
+/* Asks the shared gate for one group, whose claims can deny. */
+static UlOutcome
+reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int count,
+			  TimestampTz now)
+{
+	UlTest	   *tests = palloc(sizeof(UlTest) * group->nclaims);
+	int			ntests = ul_claim_tests(claims, group->nclaims, tests);
+	UlOutcome	outcome;
+
+	ul_read_rates(claims, group->nclaims);
+	make_uses(group, requests, count, now);
+	if (group->relaxed)
+		outcome = use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1, now);
+	else
+		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
+							  group->uses, group->nuses, now);
+	group->booked = outcome == UL_ADMITTED;
+	pfree(tests);
+	return outcome;
+}
+
 /* Takes back what the shared gate has booked for groups. */
 static void
-unbook_groups(UlGroup *groups, int ngroups)
+unbook_groups(UlGroup *groups, int ngroups, TimestampTz now)
 {
 	for (int i = 0; i < ngroups; i++)
 	{
-		if (groups[i].booked)
-			ul_xact_unbook(groups[i].key, groups[i].uses, groups[i].nuses);
-		groups[i].booked = false;
+		UlGroup    *group = &groups[i];
+
+		if (group->booked && group->relaxed)
+			(void) use_relaxed(group->key, NULL, 0, group->uses, group->nuses, -1, now);
+		else if (group->booked)
+			ul_xact_unbook(group->key, group->uses, group->nuses);
+		group->booked = false;
 	}
 }
 
@@ -370,28 +444,18 @@ reserve_groups(UlGroup *groups, int ngroups, UlClaim *claims, const UlRequest *r
 	{
 		UlGroup    *group = &groups[i];
 		UlClaim    *first = claims + group->first_claim;
-		UlTest	   *tests;
-		int			ntests;
 
 		group->booked = false;
+		group->relaxed = is_relaxed(ul_find_type(group->usage_type));
 		if (outcome == UL_REFUSED || !can_be_denied(group, claims))
-		{
 			ul_read_claims(first, group->nclaims, requests[0].user_id, group->usage_type, now);
-			continue;
-		}
-		ul_read_rates(first, group->nclaims);
-		tests = palloc(sizeof(UlTest) * group->nclaims);
-		ntests = ul_claim_tests(first, group->nclaims, tests);
-		make_uses(group, requests, count, now);
-		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
-							  group->uses, group->nuses, now);
-		group->booked = outcome == UL_ADMITTED;
-		pfree(tests);
+		else
+			outcome = reserve_group(group, first, requests, count, now);
 		if (outcome == UL_AGAIN || outcome == UL_UNAVAILABLE)
 			break;
 	}
 	if (outcome != UL_ADMITTED)
-		unbook_groups(groups, ngroups);
+		unbook_groups(groups, ngroups, now);
 	return outcome;
 }
 
@@ -532,7 +596,8 @@ record_requests(UlGroup *groups, const UlRequest *requests, int count, UlCharge 
 		else if (charge != NULL && !charge->is_had)
 			request.credits_used = charge->given[i].credits_used;
 		use = ul_use_of_request(&request, "use", now);
-		if (!group->booked)
+		if (!group->booked &&
+			!(is_relaxed(ul_find_type(group->usage_type)) && use_for_good(group->key, &use, 1)))
 			ul_xact_book(group->key, &use);
 		else if (price != NULL)
 			book_price(group, &use, &requests[i], *price);
@@ -601,17 +666,38 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 		return;
 	if (!decision->allowed)
 	{
-		unbook_groups(groups, ngroups);
+		unbook_groups(groups, ngroups, now);
 		return;
 	}
 	ul_store_rates(claims, nclaims);
 	decision->event_id = record_requests(groups, requests, count, charge, now);
 }
 
+/* Counts the answer: for the statistics, and a denial for usage_denials. */
+static void
+count_decision(const char *user_id, const UlDecision *decision, TimestampTz now)
+{
+	const UlLimit *limit;
+	UlPin		pin;
+
+	if (!ul_shared_gate())
+		return;
+	ul_note_database(false, now);
+	ul_count(decision->allowed ? UL_STAT_ADMITTED : UL_STAT_DENIED);
+	if (decision->allowed || decision->limit_type == NULL || !ul_worker_enabled)
+		return;
+	limit = ul_find_limit(decision->limit_type);
+	if (limit == NULL)
+		return;
+	ul_init_pin(&pin, user_id, limit->usage_type);
+	ul_shared_deny(&pin, limit->id, ul_utc_day(now), now);
+}
+
 void
 ul_consume(const UlRequest *requests, int count, UlDecision *decision)
 {
 	decide(requests, count, false, decision);
+	count_decision(requests[0].user_id, decision, ul_now());
 }
 
 void

@@ -25,4 +25,29 @@ extern UlRef ul_lock_entry(const UlPin *pin, bool make);
 /* The entry's sum of that number; the nodes must be there. */
 extern UlSharedSum *ul_shared_sum(UlEntry *entry, int number);
 
+/* Pins the key's entry, made if there is none, and locks it; false if there is no room. */
+extern bool ul_pin_entry(UlPin *pin);
+
+/* Makes the sums of a locked entry unknown. */
+extern void ul_make_cold(UlEntry *entry);
+
+/*
+ * Looks up how the prepared transactions that have records in a locked entry
+ * are doing.  The lock is released meanwhile; the entry stays.
+ */
+extern void ul_look_up_prepared(UlRef ref);
+
+/* Whether the sums that the tests ask for are known in a locked entry. */
+extern bool ul_is_readable(UlEntry *entry, const UlTest *tests, int ntests);
+
+/* Sums it all up from a loaded entry; false if there is no room. */
+extern bool ul_read_entry(UlEntry *entry, UlAsk ask, UlTest *tests, int ntests);
+
+/* Whether all tests are met. */
+extern bool ul_tests_met(const UlTest *tests, int ntests, UlAsk ask);
+
+/* Adds to a sum of a locked entry what counts in it; false if there is no node for it. */
+extern bool ul_add_to_shared_sum(UlSharedSum *shared, TimestampTz bucket_start, uint64 subtype,
+								 const int64 *measures);
+
 #endif							/* UL_GATE_ENTRY_H */

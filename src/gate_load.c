@@ -242,6 +242,8 @@ count_records(const UlEntry *entry)
 
 	for (UlRef ref = entry->records; ref != 0; ref = ul_node(ref)->next)
 		count++;
+	for (UlRef ref = entry->relaxed; ref != 0; ref = ul_node(ref)->next)
+		count++;
 	return count;
 }
 
@@ -257,6 +259,28 @@ add_committed(Load *load, const UlRecord *record)
 			!ul_sum_add(sum, record->bucket_start,
 						record->up[sum->measure] - record->down[sum->measure]))
 			return false;
+	}
+	return true;
+}
+
+/* Adds what a relaxed type has used and the snapshot does not show; false if there is no room. */
+static bool
+add_relaxed(Load *load, const UlEntry *entry, Snapshot snapshot)
+{
+	for (UlRef ref = entry->relaxed; ref != 0; ref = ul_node(ref)->next)
+	{
+		const UlRelaxedNode *node = &ul_node(ref)->relaxed;
+
+		if (node->xid != 0 && !in_progress(node->xid, snapshot))
+			continue;
+		for (int i = 0; i < load->nsums; i++)
+		{
+			UlSum	   *sum = &load->sums[i];
+
+			if (sums_subtype(sum, node->subtype) &&
+				!ul_sum_add(sum, node->bucket_start, node->amounts.measure[sum->measure]))
+				return false;
+		}
 	}
 	return true;
 }
@@ -290,7 +314,7 @@ settle_records(Load *load, UlEntry *entry, Snapshot snapshot)
 		}
 		link = &record->next;
 	}
-	return fits;
+	return add_relaxed(load, entry, snapshot) && fits;
 }
 
 /* The locked entry that is being loaded becomes loaded, or cold. */

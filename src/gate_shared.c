@@ -30,6 +30,7 @@
 
 #include "gate_entry.h"
 #include "gate_load.h"
+#include "gate_relaxed.h"
 #include "gate_shared.h"
 #include "schema.h"
 
@@ -138,9 +139,8 @@ ul_add_record(UlSum *sum, const UlRecord *record, UlAsk ask)
 	return ul_sum_add(sum, record->bucket_start, amount);
 }
 
-/* Whether all tests are met. */
-static bool
-tests_met(const UlTest *tests, int ntests, UlAsk ask)
+bool
+ul_tests_met(const UlTest *tests, int ntests, UlAsk ask)
 {
 	for (int i = 0; i < ntests; i++)
 	{
@@ -154,9 +154,8 @@ tests_met(const UlTest *tests, int ntests, UlAsk ask)
 	return true;
 }
 
-/* Sums it all up from a loaded entry; false if there is no room. */
-static bool
-read_entry(UlEntry *entry, UlAsk ask, UlTest *tests, int ntests)
+bool
+ul_read_entry(UlEntry *entry, UlAsk ask, UlTest *tests, int ntests)
 {
 	for (int i = 0; i < ntests; i++)
 	{
@@ -175,8 +174,8 @@ read_entry(UlEntry *entry, UlAsk ask, UlTest *tests, int ntests)
 	return true;
 }
 
-static bool
-is_readable(UlEntry *entry, const UlTest *tests, int ntests)
+bool
+ul_is_readable(UlEntry *entry, const UlTest *tests, int ntests)
 {
 	if (entry->state != UL_ENTRY_LOADED ||
 		entry->generation != ul_relation_generation(entry->key.relid))
@@ -187,8 +186,8 @@ is_readable(UlEntry *entry, const UlTest *tests, int ntests)
 	return true;
 }
 
-static void
-make_cold(UlEntry *entry)
+void
+ul_make_cold(UlEntry *entry)
 {
 	entry->marks++;
 	if (entry->state == UL_ENTRY_LOADED)
@@ -217,15 +216,11 @@ drop_ended(UlEntry *entry, uint64 xid)
 		ul_free_node(ended);
 		entry->nprepared--;
 	}
-	make_cold(entry);
+	ul_make_cold(entry);
 }
 
-/*
- * Looks up how the prepared transactions that have records in a locked entry
- * are doing.  The lock is released meanwhile; the entry stays.
- */
-static void
-look_up_prepared(UlRef ref)
+void
+ul_look_up_prepared(UlRef ref)
 {
 	UlEntry    *entry = ul_entry(ref);
 	LWLock	   *lock = ul_partition_lock(entry->hash);
@@ -347,13 +342,13 @@ ul_shared_ask(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 	}
 	entry = ul_entry(ref);
 	if (ntests > 0 && entry->nprepared > 0)
-		look_up_prepared(ref);
+		ul_look_up_prepared(ref);
 
-	if (ntests > 0 && !is_readable(entry, tests, ntests))
+	if (ntests > 0 && !ul_is_readable(entry, tests, ntests))
 		outcome = UL_AGAIN;
-	else if (!read_entry(entry, ask, tests, ntests))
+	else if (!ul_read_entry(entry, ask, tests, ntests))
 		outcome = UL_UNAVAILABLE;
-	else if (!tests_met(tests, ntests, ask))
+	else if (!ul_tests_met(tests, ntests, ask))
 		outcome = UL_REFUSED;
 	else
 	{
@@ -411,9 +406,8 @@ my_record(UlRef from)
 	return from;
 }
 
-/* Pins the key's entry, made if there is none; false if there is no room. */
-static bool
-pin_entry(UlPin *pin)
+bool
+ul_pin_entry(UlPin *pin)
 {
 	UlRef		ref;
 
@@ -461,7 +455,7 @@ ul_shared_begin_write(UlPin *pin, bool want_slot, uint64 xid)
 	pin->slot = -1;
 	if (!want_slot && pin->entry == 0)
 		return;
-	if (!pin_entry(pin))
+	if (!ul_pin_entry(pin))
 		return;
 	entry = ul_entry(pin->entry);
 	if (want_slot && !slots_are_known(pin))
@@ -485,11 +479,11 @@ ul_shared_take_all_slots(UlPin *pin)
 {
 	UlEntry    *entry;
 
-	if (!pin_entry(pin))
+	if (!ul_pin_entry(pin))
 		return false;
 	entry = ul_entry(pin->entry);
 	if (entry->nprepared > 0)
-		look_up_prepared(pin->entry);
+		ul_look_up_prepared(pin->entry);
 	if (slots_are_known(pin) && entry->slots == 0)
 	{
 		entry->slots = ALL_SLOTS;
@@ -536,9 +530,9 @@ add_to_parts(UlSharedSum *shared, TimestampTz start, int64 used)
 	return true;
 }
 
-static bool
-add_to_shared_sum(UlSharedSum *shared, TimestampTz bucket_start, uint64 subtype,
-				  const int64 *measures)
+bool
+ul_add_to_shared_sum(UlSharedSum *shared, TimestampTz bucket_start, uint64 subtype,
+					 const int64 *measures)
 {
 	int64		used = measures[shared->measure];
 
@@ -560,14 +554,15 @@ add_committed(UlEntry *entry, const UlRecord *record)
 	for (int i = 0; i < UL_NMEASURES; i++)
 		measures[i] = record->up[i] - record->down[i];
 	for (int i = 0; i < entry->nsums; i++)
-		if (!add_to_shared_sum(ul_shared_sum(entry, i), record->bucket_start,
-							   record->subtype, measures))
-			make_cold(entry);
+		if (!ul_add_to_shared_sum(ul_shared_sum(entry, i), record->bucket_start,
+								  record->subtype, measures))
+			ul_make_cold(entry);
 }
 
 static void
 release_pin(UlPin *pin, UlEntry *entry)
 {
+	pin->taken_xid = 0;
 	if (pin->all_slots)
 		entry->slots = 0;
 	entry->pins--;
@@ -604,6 +599,8 @@ ul_shared_end(UlPin *pin, bool committed)
 		*link = record->next;
 		ul_free_node(ref);
 	}
+	if (pin->taken_xid != 0)
+		ul_end_taken(entry, pin->taken_xid, committed);
 	if (pin->slot >= 0)
 		entry->slots &= ~(UINT64CONST(1) << pin->slot);
 	release_pin(pin, entry);
@@ -646,7 +643,7 @@ ul_shared_prepare(UlPin *pin)
 	LWLockRelease(lock);
 }
 
-/* Calls make_cold for the key's entry, if there is one. */
+/* Calls ul_make_cold for the key's entry, if there is one. */
 static void
 mark(const UlPin *pin, bool prepared)
 {
@@ -655,7 +652,7 @@ mark(const UlPin *pin, bool prepared)
 	ref = ul_lock_entry(pin, false);
 	if (ref == 0)
 		return;
-	make_cold(ul_entry(ref));
+	ul_make_cold(ul_entry(ref));
 	if (prepared)
 		ul_entry(ref)->prepared_known = false;
 	LWLockRelease(ul_partition_lock(pin->hash));

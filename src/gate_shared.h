@@ -25,6 +25,7 @@ typedef struct UlPin
 	bool		writing;		/* its records have the transaction's xid */
 	int			slot;			/* taken to write; -1: none */
 	bool		all_slots;		/* taken to fold */
+	uint64		taken_xid;		/* of what was taken to be flushed; 0: nothing */
 } UlPin;
 
 /* What is reserved if the tests say yes */
@@ -36,6 +37,17 @@ typedef struct UlBooking
 	int64		down[UL_NMEASURES]; /* taken back */
 	UlRef	   *record;			/* of the transaction; made if 0 */
 } UlBooking;
+
+/* What a use of a relaxed type adds, at once and for good */
+typedef struct UlRelaxedUse
+{
+	TimestampTz bucket_start;
+	const char *event_subtype;	/* "" for none */
+	UlAmounts	amounts;
+	TimestampTz first_at;
+	TimestampTz last_at;
+	bool		of_uses;		/* the times are of uses */
+} UlRelaxedUse;
 
 /*
  * How the reservations of others count.  Others' increases are assumed to
@@ -72,6 +84,44 @@ extern void ul_init_pin(UlPin *pin, const char *user_id, const char *usage_type)
  */
 extern UlOutcome ul_shared_ask(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 							   UlBooking *bookings, int nbookings, TimestampTz now);
+
+/*
+ * The same for a relaxed type: what is admitted is counted at once, whatever
+ * becomes of the transaction.
+ */
+extern UlOutcome ul_shared_use(UlPin *pin, UlTest *tests, int ntests,
+							   const UlRelaxedUse *uses, int nuses, TimestampTz now);
+
+/* Counts that a limit has denied; nothing else happens if there is no room. */
+extern void ul_shared_deny(const UlPin *pin, int64 limit_id, TimestampTz day, TimestampTz at);
+
+/*
+ * What is to be flushed of an entry of that place, if it still has anything: the
+ * pin, with names that are allocated, and the relaxed uses and denials, which
+ * are taken by the transaction.  They are gone when it commits, and there again
+ * if not.  False if there is nothing.
+ */
+typedef struct UlDenials
+{
+	int64		limit_id;
+	TimestampTz day;
+	int64		count;
+	TimestampTz last_at;
+} UlDenials;
+
+typedef struct UlTaken
+{
+	int			nuses;
+	UlRelaxedUse *uses;
+	int			ndenials;
+	UlDenials  *denials;
+} UlTaken;
+
+extern bool ul_shared_name(UlRef ref, char **user_id, char **usage_type);
+extern bool ul_shared_take(UlPin *pin, uint64 xid, UlTaken *taken);
+
+/* Gives back what the transaction has taken: for a subtransaction that rolls back. */
+extern void ul_shared_give_back(const UlPin *pin);
 
 /*
  * Adds to the sums what the table and the records say, and books nothing: with

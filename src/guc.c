@@ -59,6 +59,8 @@ int			ul_event_retention = 0;
 int			ul_grace_period = 0;
 int			ul_idempotency_retention = 0;
 int			ul_max_counters = 0;
+int			ul_flush_interval = 1000;
+bool		ul_worker_enabled = true;
 int			ul_on_track_error = UL_TRACK_ERROR;
 bool		ul_strict_names = false;
 bool		ul_tracking_enabled = true;
@@ -438,6 +440,11 @@ ul_guc_init(void)
 							"Counters are kept in any case. A type's own retention goes before. 0: for good.",
 							&ul_event_retention, 0, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("usage_limits.flush_interval",
+							"Sets how long counts of relaxed limits, and of denials, stay in shared memory alone.",
+							"A crash of the server forgets at most that.",
+							&ul_flush_interval, 1000, 10, 3600000,
+							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("usage_limits.grace_period",
 							"Sets how long a subscription that is past_due keeps its tier.",
 							"Counted from status_since.",
@@ -485,6 +492,12 @@ ul_guc_init(void)
 							   "A name without a schema is one of schema public. Empty: user_subscriptions.",
 							   &ul_users_table, "",
 							   PGC_SUSET, 0, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("usage_limits.worker_enabled",
+							 "Starts background workers that flush counts and keep the tables tidy.",
+							 "When off, usage_maintain() must be called instead, and denials are not counted. Only where the library is preloaded.",
+							 &ul_worker_enabled, true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("usage_limits");
 }

@@ -31,6 +31,8 @@ extern int	ul_event_retention; /* seconds; 0: for good */
 extern int	ul_grace_period;	/* seconds */
 extern int	ul_idempotency_retention;	/* seconds */
 extern int	ul_max_counters;
+extern int	ul_flush_interval;	/* milliseconds */
+extern bool ul_worker_enabled;
 extern int	ul_on_track_error;
 extern bool ul_strict_names;
 extern bool ul_tracking_enabled;

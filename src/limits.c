@@ -158,6 +158,7 @@ read_limit(TupleTableSlot *slot, void *arg)
 		return true;
 
 	limit = palloc0(sizeof(UlLimit));
+	limit->id = ul_slot_int8(slot, Anum_config_id, 0);
 	limit->limit_type = ul_slot_text(slot, Anum_config_limit_type);
 	limit->usage_type = ul_slot_text(slot, Anum_config_usage_type);
 	limit->event_subtype = ul_slot_text(slot, Anum_config_event_subtype);

@@ -65,6 +65,7 @@ typedef struct UlAlert
 /* An active limit */
 typedef struct UlLimit
 {
+	int64		id;
 	char	   *limit_type;
 	char	   *usage_type;
 	char	   *event_subtype;	/* NULL: all */

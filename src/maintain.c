@@ -311,10 +311,57 @@ delete_old_events(UlMaintenance *done)
 	done->events_deleted += ul_execute(UL_DELETE_OLD_EVENTS, &args);
 }
 
+static void
+write_denials(const char *user_id, const UlTaken *taken, UlMaintenance *done)
+{
+	for (int i = 0; i < taken->ndenials; i++)
+	{
+		const UlDenials *denials = &taken->denials[i];
+		UlArgs		args = {0};
+
+		ul_arg_text(&args, user_id);
+		ul_arg_int8(&args, denials->limit_id);
+		ul_arg_time(&args, denials->day);
+		ul_arg_int8(&args, denials->count);
+		ul_arg_time(&args, denials->last_at);
+		done->denials_flushed += ul_execute(UL_ADD_DENIALS, &args);
+	}
+}
+
+uint32
+ul_flush(uint32 from, int most, UlMaintenance *done)
+{
+	UlRef		ref = from;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "usage_limits flush",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext outer = MemoryContextSwitchTo(context);
+
+	if (!ul_shared_gate())
+		return 0;
+	while (most-- > 0 && (ref = ul_next_dirty(ref, ul_schema()->oid[UL_USAGE_COUNTERS])) != 0)
+	{
+		UlTaken		taken;
+		char	   *user_id;
+		int			rows = ul_xact_flush(ref, &user_id, &taken);
+
+		if (rows >= 0)
+		{
+			write_denials(user_id, &taken, done);
+			done->counters_flushed += rows;
+			ul_count_by(UL_STAT_FLUSHED, rows + taken.ndenials);
+		}
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(outer);
+	MemoryContextDelete(context);
+	return ref;
+}
+
 void
 ul_maintain(UlMaintenance *done)
 {
 	memset(done, 0, sizeof(*done));
+	(void) ul_flush(0, PG_INT32_MAX, done);
 
 	/*
 	 * What can take long comes before what holds locks that others wait for.

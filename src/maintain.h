@@ -18,9 +18,17 @@ typedef struct UlMaintenance
 	int64		rates_forgotten;
 	int64		alerts_forgotten;
 	int64		events_deleted; /* past their retention */
+	int64		counters_flushed;	/* rows of relaxed limits */
+	int64		denials_flushed;	/* rows */
 } UlMaintenance;
 
 /* Does what is due, and counts it. */
 extern void ul_maintain(UlMaintenance *done);
+
+/*
+ * Writes what shared memory counts and no table has, of at most "most" keys from
+ * a place on (0: the first); the next place, or 0 where that was all.
+ */
+extern uint32 ul_flush(uint32 from, int most, UlMaintenance *done);
 
 #endif							/* UL_MAINTAIN_H */

@@ -82,6 +82,8 @@ typedef struct UlShared
 	uint32		bucket_mask;
 	int			nbackends;
 	uint64		seed;
+	UlDatabase	databases[UL_MAX_DATABASES];	/* by mutex */
+	Latch	   *launcher;
 	pg_atomic_uint64 births;	/* of entries */
 	pg_atomic_uint64 stats_reset_at;
 	pg_atomic_uint32 generation[NGENERATIONS];
@@ -491,6 +493,129 @@ ul_shmem_usage(int *used_entries, int *used_nodes, int *max_nodes)
 	*used_nodes = shared->last_node - shared->nfree_nodes;
 	SpinLockRelease(&shared->mutex);
 	*max_nodes = shared->max_nodes;
+}
+
+UlRef
+ul_next_dirty(UlRef from, Oid relid)
+{
+	UlRef		last;
+
+	SpinLockAcquire(&shared->mutex);
+	last = shared->last_entry;
+	SpinLockRelease(&shared->mutex);
+
+	/* read without a lock: who comes looks again with it */
+	for (UlRef ref = from + 1; ref <= last; ref++)
+		if (entries[ref].state != UL_ENTRY_FREE && entries[ref].key.relid == relid &&
+			(entries[ref].relaxed != 0 || entries[ref].denials != 0))
+			return ref;
+	return 0;
+}
+
+/* The place of a database, made if there is room; the mutex is held. */
+static UlDatabase *
+find_database(Oid database, bool make)
+{
+	UlDatabase *free_place = NULL;
+
+	for (int i = 0; i < UL_MAX_DATABASES; i++)
+	{
+		UlDatabase *place = &shared->databases[i];
+
+		if (place->database == database)
+			return place;
+		if (free_place == NULL && place->database == InvalidOid)
+			free_place = place;
+	}
+	if (!make || free_place == NULL)
+		return NULL;
+	memset(free_place, 0, sizeof(*free_place));
+	free_place->database = database;
+	return free_place;
+}
+
+void
+ul_note_database(bool dirty, TimestampTz at)
+{
+	static UlDatabase *mine = NULL;
+	Latch	   *wake = NULL;
+
+	/* often, and then nothing changes */
+	if (mine != NULL && mine->database == MyDatabaseId && (mine->dirty || !dirty) &&
+		at - mine->used_at < USECS_PER_MINUTE)
+		return;
+	SpinLockAcquire(&shared->mutex);
+	mine = find_database(MyDatabaseId, true);
+	if (mine != NULL)
+	{
+		mine->used_at = at;
+		if (dirty && !mine->dirty)
+			wake = shared->launcher;
+		mine->dirty = mine->dirty || dirty;
+	}
+	SpinLockRelease(&shared->mutex);
+	if (wake != NULL)
+		SetLatch(wake);
+}
+
+void
+ul_database_clean(TimestampTz at)
+{
+	UlDatabase *place;
+
+	SpinLockAcquire(&shared->mutex);
+	place = find_database(MyDatabaseId, true);
+	if (place != NULL)
+	{
+		place->dirty = false;
+		place->flushed_at = at;
+	}
+	SpinLockRelease(&shared->mutex);
+}
+
+void
+ul_database_maintained(TimestampTz at)
+{
+	UlDatabase *place;
+
+	SpinLockAcquire(&shared->mutex);
+	place = find_database(MyDatabaseId, true);
+	if (place != NULL)
+		place->maintained_at = at;
+	SpinLockRelease(&shared->mutex);
+}
+
+int
+ul_list_databases(UlDatabase *databases)
+{
+	int			count = 0;
+
+	SpinLockAcquire(&shared->mutex);
+	for (int i = 0; i < UL_MAX_DATABASES; i++)
+		if (shared->databases[i].database != InvalidOid)
+			databases[count++] = shared->databases[i];
+	SpinLockRelease(&shared->mutex);
+	return count;
+}
+
+void
+ul_forget_database(Oid database)
+{
+	UlDatabase *place;
+
+	SpinLockAcquire(&shared->mutex);
+	place = find_database(database, false);
+	if (place != NULL)
+		place->database = InvalidOid;
+	SpinLockRelease(&shared->mutex);
+}
+
+void
+ul_set_launcher(Latch *latch)
+{
+	SpinLockAcquire(&shared->mutex);
+	shared->launcher = latch;
+	SpinLockRelease(&shared->mutex);
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
+#include "storage/latch.h"
 #include "storage/lwlock.h"
 
 #include "amounts.h"
@@ -114,25 +115,25 @@ typedef struct UlSumsNode
 	UlSharedSum sums[UL_NODE_SUMS];
 } UlSumsNode;
 
-/* Uses of a relaxed type in one bucket and subtype */
+/* Uses of a relaxed type in one bucket and subtype, which are in no table yet */
 typedef struct UlRelaxedNode
 {
 	UlRef		next;
 	UlRef		subtype_text;
-	uint64		subtype;
-	uint64		xid;			/* of the flush that writes it; 0: none does */
+	uint64		subtype;		/* its hash */
+	uint64		xid;			/* of who writes it; 0: nobody does */
 	TimestampTz bucket_start;
 	UlAmounts	amounts;
 	TimestampTz first_at;
 	TimestampTz last_at;
-	bool		flushing;
-	bool		of_uses;
+	bool		of_uses;		/* the times are of uses */
 } UlRelaxedNode;
 
 /* How often a limit has denied on a UTC day */
 typedef struct UlDenialNode
 {
 	UlRef		next;
+	uint64		xid;			/* as above */
 	int64		limit_id;
 	TimestampTz day;
 	int64		count;
@@ -170,6 +171,18 @@ typedef enum UlStat
 	UL_STAT_TRACK_ERRORS,
 	UL_NSTATS
 } UlStat;
+
+/* A database that the worker may have work in */
+typedef struct UlDatabase
+{
+	Oid			database;		/* InvalidOid: the place is free */
+	bool		dirty;			/* shared memory has what is in no table yet */
+	TimestampTz used_at;
+	TimestampTz maintained_at;
+	TimestampTz flushed_at;
+} UlDatabase;
+
+#define UL_MAX_DATABASES 128
 
 /* Reserves memory and locks; called while the library is preloaded. */
 extern void ul_shmem_init(void);
@@ -232,6 +245,24 @@ extern void ul_mark_relation(Oid relid);
 
 /* Entries and nodes in use. */
 extern void ul_shmem_usage(int *entries, int *nodes, int *max_nodes);
+
+/* The entry of a relation from a place on that holds what is in no table, or 0. */
+extern UlRef ul_next_dirty(UlRef from, Oid relid);
+
+/*
+ * Notes that this database is used or, dirty, that the worker has something to
+ * flush; and the other way round.
+ */
+extern void ul_note_database(bool dirty, TimestampTz at);
+extern void ul_database_clean(TimestampTz at);
+extern void ul_database_maintained(TimestampTz at);
+
+/* The databases, copied; their number. */
+extern int	ul_list_databases(UlDatabase *databases);
+extern void ul_forget_database(Oid database);
+
+/* Whom to wake when there is something to do. */
+extern void ul_set_launcher(Latch *latch);
 
 /* Counts for this backend; the sum over all; sets all to 0. */
 extern void ul_count(UlStat stat);

@@ -281,6 +281,15 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" (SELECT t.retention FROM @.usage_types t UNION ALL SELECT $2) r)",
 		2, {TIMESTAMPTZOID, INTERVALOID}
 	},
+	/* $2: the limit's id, which may be gone */
+	[UL_ADD_DENIALS] = {
+		"INSERT INTO @.usage_denials AS d (user_id, limit_type, usage_date, count, last_at)"
+		" SELECT $1, c.limit_type, ($3 AT TIME ZONE 'UTC')::date, $4, $5"
+		" FROM @.usage_limits_config c WHERE c.id = $2"
+		" ON CONFLICT (user_id, limit_type, usage_date) DO UPDATE SET"
+		" count = d.count + excluded.count, last_at = greatest(d.last_at, excluded.last_at)",
+		5, {TEXTOID, INT8OID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID}
+	},
 };
 
 /* A statement, wherever its topic's are. */

@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "shmem.h"
+#include "worker.h"
 
 UL_MODULE_MAGIC;
 
@@ -26,5 +27,8 @@ _PG_init(void)
 {
 	ul_guc_init();
 	if (process_shared_preload_libraries_in_progress)
+	{
 		ul_shmem_init();
+		ul_worker_init();
+	}
 }

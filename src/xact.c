@@ -37,6 +37,7 @@ typedef struct UlLevel
 	int			level;
 	UlFrame    *frames;
 	UlKey	   *locked;
+	UlKey	   *taken;
 	struct UlLevel *outer;
 } UlLevel;
 
@@ -242,9 +243,18 @@ slot_of(UlKey *key)
 }
 
 /*
- * Writes what a cell has and the table does not.  Without a slot it makes a row
- * of its own under a random one (an xid is not unique after a restore, a
- * sequence is not replicated).
+ * Of a row of one's own: an xid is not unique after a restore, a sequence is not
+ * replicated.
+ */
+static int64
+random_slot(void)
+{
+	return UL_SHARED_SLOTS + 1 + (int64) (pg_prng_uint64(&pg_global_prng_state) >> 2);
+}
+
+/*
+ * Writes what a cell has and the table does not; without a slot, as a row of its
+ * own.
  */
 static void
 write_cell(UlCell *cell)
@@ -280,7 +290,7 @@ write_cell(UlCell *cell)
 	row.slot = slot_of(key);
 	row.add = row.slot >= 0;
 	if (row.slot < 0)
-		row.slot = UL_SHARED_SLOTS + 1 + (int64) (pg_prng_uint64(&pg_global_prng_state) >> 2);
+		row.slot = random_slot();
 	row.likely_new = row.likely_new && row.slot == 0;
 	writing = &row;
 	ul_write_counter(&row);
@@ -337,6 +347,18 @@ hold_prepared(void)
 		ul_mark_relation(current->marked_relation);
 }
 
+/* Whoever commits what was prepared tells nobody that it is flushed. */
+static void
+refuse_taken(void)
+{
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+		if (key->pin.taken_xid != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot PREPARE a transaction that has called usage_maintain"),
+					 errdetail("It has flushed counts of relaxed limits.")));
+}
+
 /* Neither allocates nor fails. */
 static void
 end_xact(bool committed)
@@ -371,6 +393,7 @@ xact_callback(XactEvent event, void *arg)
 			flush(false);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
+			refuse_taken();
 			flush(true);
 			hold_prepared();
 			break;
@@ -441,6 +464,12 @@ commit_level(UlLevel *level)
 		key->next_locked = outer->locked;
 		outer->locked = key;
 	}
+	for (UlKey *key = level->taken; key != NULL; key = next_locked)
+	{
+		next_locked = key->next_taken;
+		key->next_taken = outer->taken;
+		outer->taken = key;
+	}
 	current->levels = outer;
 	level->outer = current->spare_levels;
 	current->spare_levels = level;
@@ -473,6 +502,8 @@ abort_level(UlLevel *level)
 		key->locked_level = 0;
 		current->nlocked--;
 	}
+	for (UlKey *key = level->taken; key != NULL; key = key->next_taken)
+		ul_shared_give_back(&key->pin);
 	current->levels = level->outer;
 	level->outer = current->spare_levels;
 	current->spare_levels = level;
@@ -550,6 +581,7 @@ current_level(void)
 	level->level = nest;
 	level->frames = NULL;
 	level->locked = NULL;
+	level->taken = NULL;
 	level->outer = current->levels;
 	current->levels = level;
 	return level;
@@ -751,6 +783,53 @@ ul_xact_begin_fold(const char *user_id, const char *usage_type)
 	if (ul_shared_gate() ? !ul_shared_take_all_slots(&key->pin) : !ul_gate_try_fold(key->hash))
 		return false;
 	return true;
+}
+
+static void
+write_relaxed(const UlKey *key, const UlRelaxedUse *use)
+{
+	UlCounterRow row = {
+		.user_id = key->user_id,
+		.usage_type = key->usage_type,
+		.bucket_start = use->bucket_start,
+		.event_subtype = use->event_subtype,
+		.slot = key->pin.slot,
+		.add = key->pin.slot >= 0,
+		.amounts = use->amounts,
+		.first_at = use->first_at,
+		.last_at = use->last_at,
+	};
+
+	if (!row.add)
+		row.slot = random_slot();
+	writing = &row;
+	ul_write_counter(&row);
+	writing = NULL;
+}
+
+int
+ul_xact_flush(UlRef entry, char **user_id, UlTaken *taken)
+{
+	char	   *usage_type;
+	UlKey	   *key;
+	UlLevel    *level;
+
+	if (!ul_shared_name(entry, user_id, &usage_type))
+		return -1;
+	key = ul_xact_key(*user_id, usage_type);
+	if (key->pin.taken_xid != 0)
+		return -1;
+	level = current_level();
+	if (!ul_shared_take(&key->pin, U64FromFullTransactionId(GetTopFullTransactionId()), taken))
+		return -1;
+	key->next_taken = level->taken;
+	level->taken = key;
+	if (!key->pin.writing)
+		ul_shared_begin_write(&key->pin, !IsolationUsesXactSnapshot(),
+							  U64FromFullTransactionId(GetTopFullTransactionId()));
+	for (int i = 0; i < taken->nuses; i++)
+		write_relaxed(key, &taken->uses[i]);
+	return taken->nuses;
 }
 
 void

@@ -76,6 +76,7 @@ struct UlKey
 	UlCommitWork commit_work;	/* to be done when the transaction ends */
 	void	   *commit_state;	/* its own, in the transaction's memory */
 	UlKey	   *next_locked;	/* in the level */
+	UlKey	   *next_taken;		/* in the level: taken to be flushed */
 	UlKey	   *next;			/* in the transaction */
 };
 
@@ -114,6 +115,10 @@ typedef struct UlUse
 extern UlOutcome ul_xact_ask(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
 							 const UlUse *uses, int nuses, TimestampTz now);
 
+/* The same for uses of a relaxed type, which stay whatever the transaction does. */
+extern UlOutcome ul_xact_use(UlKey *key, UlTest *tests, int ntests,
+							 const UlRelaxedUse *uses, int nuses, TimestampTz now);
+
 /*
  * Adds to the tests' sums whatever counts: as ul_shared_read says, or from the
  * table where there is no shared gate.  Unless the transaction has the key's
@@ -144,6 +149,14 @@ extern void ul_xact_book(UlKey *key, const UlUse *use);
  * end of the transaction, so that they can be folded; false if somebody does.
  */
 extern bool ul_xact_begin_fold(const char *user_id, const char *usage_type);
+
+/*
+ * Writes the rows of what an entry's key has used relaxed; "denials" gets what
+ * was denied, to be written by the caller.  All of it is taken back where the
+ * (sub)transaction rolls back.  Returns the rows written, or -1 if the entry has
+ * nothing that this transaction can take.
+ */
+extern int	ul_xact_flush(UlRef entry, char **user_id, UlTaken *taken);
 
 /* Notes that rows of a key, or of all keys, were changed other than by us. */
 extern void ul_xact_mark(const char *user_id, const char *usage_type);

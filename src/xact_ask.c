@@ -170,6 +170,16 @@ ul_xact_ask(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
 	return outcome;
 }
 
+UlOutcome
+ul_xact_use(UlKey *key, UlTest *tests, int ntests,
+			const UlRelaxedUse *uses, int nuses, TimestampTz now)
+{
+	if (key->locked_level > 0 || !ul_shared_gate())
+		return UL_UNAVAILABLE;
+	begin_sums(key, tests, ntests, MAX_PARTS);
+	return ul_shared_use(&key->pin, tests, ntests, uses, nuses, now);
+}
+
 void
 ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
 			 UlTest *tests, int ntests, TimestampTz now)

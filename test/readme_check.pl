@@ -339,7 +339,7 @@ ok('every function is in the reference, once',
 	map { "$_ does not exist" } @unknown);
 ok('every function is in a part of usage_grant',
 	map { "$_ is in none" } grep { $function{$_}{parts} eq '' } sort keys %function);
-ok('all settings are the superuser\'s or need a restart', map { "$_->[0] is not" } grep { $_->[4] ne 'superuser' && $_->[4] ne 'postmaster' } @settings);
+ok('all settings are the superuser\'s or the configuration file\'s', map { "$_->[0] is not" } grep { $_->[4] !~ /^(superuser|sighup|postmaster)$/ } @settings);
 
 my $readme = slurp($path);
 my ($source, $env) = (join('', map { slurp($_) } glob("$tree/src/*.[ch]")), slurp("$tree/src/env.c"));

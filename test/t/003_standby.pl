@@ -29,6 +29,11 @@ $primary->wait_for_catchup($standby);
 
 # A call of every function that is marked VOLATILE.
 my %writers = (
+	credit_grant => q{credit_grant('ann', 1)},
+	credit_refill => q{credit_refill('ann')},
+	credit_refund => q{credit_refund(1)},
+	credit_spend => q{credit_spend('ann', 1)},
+	credit_void => q{credit_void(1)},
 	usage_adjust => q{usage_adjust('ann', 'prompt', 1)},
 	usage_attach => q{usage_attach('user_subscriptions', 'prompt', 'user_id')},
 	usage_detach => q{usage_detach('user_subscriptions', 'prompt')},

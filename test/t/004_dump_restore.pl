@@ -38,6 +38,9 @@ $node->safe_psql('postgres', $_) foreach (
 		SELECT usage_set_gauge('ann', 'storage_mb', 123);
 		SELECT usage_refund(2, 1);
 		SELECT usage_reset('pat', 'export');
+		SELECT credit_grant('ann', 10, priority => 1), credit_grant('ann', 20, priority => 2);
+		SELECT credit_spend('ann', 15);
+		INSERT INTO credit_costs (usage_type, credits) VALUES ('export', 2);
 		SELECT usage_set_limit('pokes_hourly', 7, kind => 'rate', burst => 3), usage_set_limit('pokes_monthly', 9, alignment => 'anniversary');
 		SELECT usage_set_tier('gil', 'gold', anchor_at => '2026-01-31 10:00:00.5'), usage_consume('gil', 'poke', 2);
 	},

@@ -26,7 +26,7 @@ sub new_server
 		'shared_buffers = 16MB',
 		'max_prepared_transactions = 10',
 		'log_statement = none',
-		($ENV{USAGE_PRELOAD} ? "shared_preload_libraries = 'usage_limits'" : ()),
+		($ENV{USAGE_PRELOAD} ? ("shared_preload_libraries = 'usage_limits'", 'usage_limits.worker_enabled = off') : ()),
 		@settings));
 	$node->start;
 	install($node, 'postgres');

@@ -134,6 +134,8 @@ interface Detail {
 	requested?: number;
 	resetAt?: string | null;
 	retryAfter?: number | null;
+	/** In place of `current` and `limit`, where credits were to be spent. */
+	balance?: number;
 }
 
 function fromDatabase(error: Record<string, unknown>, cause: unknown): UsageLimitError | undefined {
@@ -144,8 +146,10 @@ function fromDatabase(error: Record<string, unknown>, cause: unknown): UsageLimi
 	} catch {
 		// an application may raise these SQLSTATEs itself
 	}
-	if (typeof detail !== "object" || detail === null || typeof detail.limit !== "number") return undefined;
-	const { current = 0, limit, requested = 1 } = detail;
+	if (typeof detail !== "object" || detail === null) return undefined;
+	const { requested = 1, balance, current = balance ?? 0 } = detail;
+	const limit = detail.limit ?? (balance === undefined ? undefined : requested);
+	if (typeof limit !== "number") return undefined;
 	const lacksCredits = error.code === "PT402";
 	return new UsageLimitError(
 		{
