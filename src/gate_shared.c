@@ -374,7 +374,7 @@ ul_shared_newest_bucket(const UlPin *pin)
 	if (ref == 0)
 		return DT_NOBEGIN;
 	if (ul_entry(ref)->nprepared > 0)
-		look_up_prepared(ref);
+		ul_look_up_prepared(ref);
 	for (UlRef node = ul_entry(ref)->records; node != 0; node = ul_node(node)->next)
 		newest = Max(newest, ul_node(node)->record.bucket_start);
 	LWLockRelease(ul_partition_lock(pin->hash));

@@ -171,7 +171,7 @@ class Program:
         number, operation, user, usage_type, subtype, n, x = step
         connection = self.driver.connections[number]
         transaction = connection.transaction
-        if connection.busy is not None or any(o.truncates for o in self.others(connection)):
+        if connection.busy is not None or any(o.has_truncated for o in self.others(connection)):
             return
         if transaction and transaction.aborted and operation not in ("rollback", "rollback_to", "clock"):
             return
@@ -197,7 +197,7 @@ class Program:
             return False
         if connection.transaction is None and not self.may_write(connection, keys):
             return False
-        if connection.transaction and connection.transaction.truncates and self.blockers(
+        if connection.transaction and connection.transaction.has_truncated and self.blockers(
                 connection.transaction, keys):
             return False            # whoever it waits for would wait for it
         if len(keys) > 1 and (
@@ -394,7 +394,7 @@ class Program:
 
     def do_prepare(self, connection, *args):
         transaction = connection.transaction
-        if (transaction is None or transaction.truncates or
+        if (transaction is None or transaction.has_truncated or
                 len([t for t in self.world.open if t.prepared]) > 5 or
                 not self.may_write(connection, set(transaction.written()))):
             return False
@@ -544,6 +544,8 @@ class Program:
         if n % 2 or self.running() or not self.may_edit(connection, keys) or any(
                 o.all("edits") for o in self.others(connection)):
             return False
+        if connection.transaction is not None:
+            connection.transaction.has_truncated = True
         return self.edit(connection, "TRUNCATE usage_counters", ("truncate", None))
 
     def do_maintain(self, connection, *args):
@@ -567,7 +569,7 @@ class Program:
             for connection in self.driver.connections:
                 if connection.busy is not None or connection.transaction is None:
                     continue
-                if any(o.truncates for o in self.others(connection)):
+                if any(o.has_truncated for o in self.others(connection)):
                     continue
                 turn += 1
                 if turn % 3 == 0 or connection.transaction.aborted or self.do_commit(connection) is False:

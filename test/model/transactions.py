@@ -51,6 +51,7 @@ class Transaction:
         self.aborted = False
         self.prepared = False
         self.touched = set()    # (key, bucket), also what was rolled back
+        self.has_truncated = False
 
     @property
     def keeps_snapshot(self):
@@ -522,11 +523,9 @@ class SharedGate(World):
         return self.others_bookings(transaction, key, max)
 
     def own_rows(self, transaction, key):
-        return ([(*cell, vector) for cell, vector in self.rows.get(key, {}).items()] +
+        return ([(*cell, vector) for cell, vector in
+                 self.committed_rows(transaction).get(key, {}).items()] +
                 [(*cell, vector) for cell, vector in transaction.sums().get(key, {}).items()])
-
-    def committed_rows(self, transaction):
-        return self.rows
 
     def rows_for_taking(self, transaction):
         return lambda key: (self.own_rows(transaction, key) +
