@@ -394,6 +394,8 @@ ul_shared_newest_bucket(const UlPin *pin)
 	ref = ul_lock_entry(pin, false);
 	if (ref == 0)
 		return DT_NOBEGIN;
+	if (ul_entry(ref)->nprepared > 0)
+		ul_look_up_prepared(ref);
 	for (UlRef node = ul_entry(ref)->records; node != 0; node = ul_node(node)->next)
 		newest = Max(newest, ul_node(node)->record.bucket_start);
 	LWLockRelease(ul_partition_lock(pin->hash));
@@ -631,17 +633,32 @@ ul_shared_prepare(UlPin *pin)
 {
 	LWLock	   *lock = ul_partition_lock(pin->hash);
 	UlEntry    *entry = ul_entry(pin->entry);
+	UlRef	   *link = &entry->records;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	for (UlRef ref = my_record(entry->records); ref != 0; ref = my_record(ul_node(ref)->next))
+	while (*link != 0)
 	{
-		UlRecord   *record = &ul_node(ref)->record;
+		UlRecord   *record = &ul_node(*link)->record;
+		UlRef		ref = *link;
 
+		if (record->state != UL_RECORD_OPEN || record->pid != MyProcPid)
+		{
+			link = &record->next;
+			continue;
+		}
+		/* what comes to nothing has no row, and no xid to tell its end by */
+		if (record->xid == 0)
+		{
+			*link = record->next;
+			ul_free_node(ref);
+			continue;
+		}
 		record->state = UL_RECORD_PREPARED;
 		record->pid = 0;
 		record->slot = pin->slot;
 		pin->slot = -1;			/* the first has it */
 		entry->nprepared++;
+		link = &record->next;
 	}
 	release_pin(pin, entry);
 	LWLockRelease(lock);

@@ -133,7 +133,7 @@ usage_limits_counted(PG_FUNCTION_ARGS)
 		row_changed(trigger);
 	else
 	{
-		ul_xact_mark_all();
+		ul_xact_mark_emptied();
 		ul_days_emptied();
 	}
 	return PointerGetDatum(NULL);

@@ -125,6 +125,7 @@ typedef struct UlXact
 	int			nmarked;
 	Oid			marked_relation;	/* usage_counters, if it is to be marked
 									 * whole */
+	bool		emptied;		/* usage_counters was truncated */
 	bool		flushed;		/* from now on every booking writes at once */
 } UlXact;
 
@@ -854,6 +855,19 @@ ul_xact_mark_all(void)
 	if (current == NULL)
 		begin_xact();
 	current->marked_relation = ul_schema()->oid[UL_USAGE_COUNTERS];
+}
+
+void
+ul_xact_mark_emptied(void)
+{
+	ul_xact_mark_all();
+	current->emptied = true;
+}
+
+bool
+ul_xact_emptied(void)
+{
+	return current != NULL && current->emptied;
 }
 
 const UlCounterRow *

@@ -168,6 +168,14 @@ extern int	ul_xact_flush(UlRef entry, char **user_id, UlTaken *taken);
 extern void ul_xact_mark(const char *user_id, const char *usage_type);
 extern void ul_xact_mark_all(void);
 
+/*
+ * Notes that the table was truncated.  Until the transaction ends, only others
+ * see the rows that were there, if it rolls back: it asks and reads by the keys'
+ * locks, and leaves nothing that it read in shared memory.
+ */
+extern void ul_xact_mark_emptied(void);
+extern bool ul_xact_emptied(void);
+
 /* For xact_ask.c: the key's cell, made if there is none; and adding to it. */
 extern UlCell *ul_xact_cell(UlKey *key, const UlUse *use);
 extern void ul_xact_prepare_frame(UlCell *cell, const UlUse *use);

@@ -147,7 +147,7 @@ ul_xact_ask(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
 	int			nbookings;
 	UlOutcome	outcome;
 
-	if (key->locked_level > 0 || !ul_shared_gate())
+	if (key->locked_level > 0 || ul_xact_emptied() || !ul_shared_gate())
 		return UL_UNAVAILABLE;
 
 	begin_sums(key, tests, ntests, MAX_PARTS);
@@ -174,7 +174,7 @@ UlOutcome
 ul_xact_use(UlKey *key, UlTest *tests, int ntests,
 			const UlRelaxedUse *uses, int nuses, TimestampTz now)
 {
-	if (key->locked_level > 0 || !ul_shared_gate())
+	if (key->locked_level > 0 || ul_xact_emptied() || !ul_shared_gate())
 		return UL_UNAVAILABLE;
 	begin_sums(key, tests, ntests, MAX_PARTS);
 	return ul_shared_use(&key->pin, tests, ntests, uses, nuses, now);
@@ -214,7 +214,7 @@ ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
 		ul_init_pin(&look, user_id, usage_type);
 
 	/* once it is loaded it can be read, but for who marks it meanwhile */
-	for (int round = 0; !locked && round < 2; round++)
+	for (int round = 0; !locked && !ul_xact_emptied() && round < 2; round++)
 	{
 		UlOutcome	outcome;
 

@@ -1,0 +1,566 @@
+"""Transactions and savepoints over the reference, and what the two gates make
+of the transactions of others.
+
+A call is a generator.  It yields Wait where it has to wait for another
+transaction's lock, and is gone on with when that is its own, or MayWait where
+the server may make it wait for prepared transactions.  It returns what the
+caller must get, or raises Refused.
+"""
+
+from dataclasses import dataclass, field
+
+from reference import (AMOUNT, EVENTS, TOKENS, Config, Refused, check_limit,
+                       check_not_below_zero, claims_of, decide, part_of, report)
+
+
+class Event:
+    """A row of usage_events that can be refunded."""
+
+    def __init__(self, key, subtype, bucket, vector, operation, refund_of=None):
+        self.id = None          # what the database says
+        self.key = key
+        self.subtype = subtype
+        self.bucket = bucket
+        self.vector = vector
+        self.operation = operation
+        self.refund_of = refund_of
+
+
+@dataclass
+class Level:
+    """What a transaction, or a part of it since a savepoint, has done."""
+    bookings: list = field(default_factory=list)    # (key, bucket, subtype, vector)
+    edits: list = field(default_factory=list)       # of counters, by hand
+    changes: list = field(default_factory=list)     # of the configuration
+    events: list = field(default_factory=list)
+    locks: set = field(default_factory=set)
+
+    def absorb(self, inner):
+        self.bookings += inner.bookings
+        self.edits += inner.edits
+        self.changes += inner.changes
+        self.events += inner.events
+        self.locks |= inner.locks
+
+
+class Transaction:
+    def __init__(self, name, isolation="READ COMMITTED"):
+        self.name = name
+        self.isolation = isolation
+        self.levels = [Level()]
+        self.aborted = False
+        self.prepared = False
+        self.touched = set()    # (key, bucket), also what was rolled back
+        self.has_truncated = False
+
+    @property
+    def keeps_snapshot(self):
+        return self.isolation != "READ COMMITTED"
+
+    @property
+    def top(self):
+        return self.levels[-1]
+
+    def all(self, what):
+        return [item for level in self.levels for item in getattr(level, what)]
+
+    def sums(self):
+        """What it has booked: {key: {(bucket, subtype): vector}}."""
+        result = {}
+        for key, bucket, subtype, vector in self.all("bookings"):
+            cell = result.setdefault(key, {}).setdefault((bucket, subtype), [0, 0, 0])
+            for i, value in enumerate(vector):
+                cell[i] += value
+        return result
+
+    def written(self):
+        """The rows that it writes at its end: cells with anything in them."""
+        return {key: {cell: vector for cell, vector in cells.items() if any(vector)}
+                for key, cells in self.sums().items()}
+
+    def edited(self):
+        """The keys whose rows it has locked by hand."""
+        return {edit[1] for edit in self.all("edits") if edit[0] != "insert"}
+
+    def prepared_keys(self):
+        """The keys that say that it is prepared."""
+        return self.prepared and {edit[1] for edit in self.all("edits")} | set(self.sums()) or set()
+
+    @property
+    def truncates(self):
+        return any(edit[0] == "truncate" for edit in self.all("edits"))
+
+
+def apply_edit(rows, edit):
+    """One edit by hand of committed rows {key: {(bucket, subtype): vector}}."""
+    what, *args = edit
+    if what == "truncate":
+        rows.clear()
+        return
+    key, *args = args
+    if what == "delete":
+        rows.pop(key, None)
+        return
+    cell, vector = args
+    row = rows.setdefault(key, {}).setdefault(cell, [0, 0, 0])
+    for i, value in enumerate(vector):
+        row[i] += value
+
+
+SHARE, EXCLUSIVE = "share", "exclusive"
+
+
+def conflict(a, b):
+    return EXCLUSIVE in (a, b)
+
+
+class Lock:
+    """A lock as the server's lock manager grants it: first come, first served,
+    but whoever has it already does not wait behind those who wait for him."""
+
+    def __init__(self):
+        self.held = []          # (transaction, mode)
+        self.queue = []         # (call, mode)
+
+    def modes_of(self, transaction):
+        return [mode for holder, mode in self.held if holder is transaction]
+
+    def free_for(self, transaction, mode, ahead):
+        return not (any(conflict(mode, other) for other in ahead) or
+                    any(conflict(mode, other) for holder, other in self.held if holder is not transaction))
+
+    def place(self, transaction):
+        """How many of those who wait are ahead."""
+        mine = self.modes_of(transaction)
+        for place, (_, wanted) in enumerate(self.queue):
+            if any(conflict(mode, wanted) for mode in mine):
+                return place
+        return len(self.queue)
+
+    def transactions(self):
+        return [holder for holder, _ in self.held] + [call.transaction for call, _ in self.queue]
+
+
+@dataclass
+class Wait:
+    key: tuple
+    mode: str
+
+
+class MayWait:
+    """For prepared transactions: yields whether it does."""
+
+
+class Call:
+    """A call that is being made by a connection."""
+
+    def __init__(self, transaction, generator, done, really_waits):
+        self.transaction = transaction
+        self.generator = generator
+        self.done = done        # told the outcome
+        self.really_waits = really_waits    # asks the server
+        self.waited_for_prepared = False
+
+
+class World:
+    """All that is committed, and the transactions that are open.
+
+    hashes orders the keys as the gate locks them.
+    """
+
+    def __init__(self, config, hashes=None):
+        self.config = config
+        self.rows = {}
+        self.events = []
+        self.open = []
+        self.locks = {}
+        self.hashes = hashes or {}
+        self.ready = []             # calls that go on
+        self.waiting = []           # calls that wait for prepared transactions
+
+    # Reading
+
+    def visible_config(self, transaction):
+        return self.config.with_changes(transaction.all("changes"))
+
+    def committed_rows(self, transaction):
+        """What a decision of the transaction takes as committed: edits by
+        hand count at their commit, for their author too, but what is truncated
+        is gone for him at once."""
+        return {} if transaction.truncates else self.rows
+
+    def rows_of(self, transaction):
+        def rows(key):
+            found = [(*cell, vector) for cell, vector in
+                     self.committed_rows(transaction).get(key, {}).items()]
+            found += [(*cell, vector) for cell, vector in
+                      transaction.sums().get(key, {}).items()]
+            return found + self.others_rows(transaction, key)
+        return rows
+
+    def others_rows(self, transaction, key):
+        """What open transactions of others have used, as far as it counts."""
+        raise NotImplementedError
+
+    def buckets(self, transaction, key):
+        """The buckets that a reset must be later than."""
+        return ([bucket for bucket, _ in self.visible_rows(transaction).get(key, {})] +
+                [bucket for bucket, _ in transaction.sums().get(key, {})])
+
+    def visible_rows(self, transaction):
+        """What a statement by hand sees."""
+        rows = {key: {cell: list(vector) for cell, vector in cells.items()}
+                for key, cells in self.rows.items()}
+        for edit in transaction.all("edits"):
+            apply_edit(rows, edit)
+        return rows
+
+    def visible_events(self, transaction):
+        return self.events + transaction.all("events")
+
+    # Keys' locks
+
+    def acquire(self, transaction, key, mode=EXCLUSIVE):
+        """Returns whether it had to wait."""
+        lock = self.locks.setdefault(key, Lock())
+        if mode in lock.modes_of(transaction):
+            return False
+        ahead = [wanted for _, wanted in lock.queue[:lock.place(transaction)]]
+        if lock.free_for(transaction, mode, ahead):
+            self.grant(transaction, key, mode)
+            return False
+        yield Wait(key, mode)
+        return True
+
+    def grant(self, transaction, key, mode):
+        self.locks[key].held.append((transaction, mode))
+        transaction.top.locks.add((key, mode))
+
+    def release(self, transaction, locks):
+        for key, mode in locks:
+            self.locks[key].held.remove((transaction, mode))
+        for key in sorted({key for key, _ in locks}):
+            lock = self.locks[key]
+            ahead = []
+            waiting, lock.queue = lock.queue, []
+            for call, mode in waiting:
+                if lock.free_for(call.transaction, mode, ahead):
+                    self.grant(call.transaction, key, mode)
+                    self.ready.append(call)
+                else:
+                    ahead.append(mode)
+                    lock.queue.append((call, mode))
+
+    # Running calls
+
+    def start(self, transaction, generator, done, really_waits):
+        self.advance(Call(transaction, generator, done, really_waits))
+        self.settle()
+
+    def settle(self):
+        """Goes on with the calls whose wait has ended."""
+        while self.ready:
+            call = self.ready.pop(0)
+            self.advance(call, True if call.waited_for_prepared else None)
+
+    def advance(self, call, waited=None):
+        try:
+            wait = call.generator.send(waited)
+            while isinstance(wait, MayWait) and not call.really_waits():
+                wait = call.generator.send(False)
+        except StopIteration as stop:
+            call.done(stop.value)
+        except Refused as refused:
+            self.fail(call.transaction)
+            call.done(refused)
+        else:
+            call.waited_for_prepared = isinstance(wait, MayWait)
+            if call.waited_for_prepared:
+                self.waiting.append(call)
+                return
+            lock = self.locks[wait.key]
+            lock.queue.insert(lock.place(call.transaction), (call, wait.mode))
+
+    # Ends
+
+    def fail(self, transaction):
+        """An error: what was done since the last savepoint is gone at once."""
+        transaction.aborted = True
+        self.empty(transaction)
+
+    def empty(self, transaction):
+        locks = transaction.top.locks
+        transaction.levels[-1] = Level()
+        self.release(transaction, locks)
+
+    def savepoint(self, transaction):
+        transaction.levels.append(Level())
+
+    def rollback_to(self, transaction, depth):
+        transaction.aborted = False
+        while len(transaction.levels) > depth:
+            self.release(transaction, transaction.levels.pop().locks)
+        transaction.levels.append(Level())
+        self.settle()
+
+    def release_savepoint(self, transaction, depth):
+        while len(transaction.levels) > depth:
+            inner = transaction.levels.pop()
+            transaction.top.absorb(inner)
+
+    def begin(self, transaction):
+        self.open.append(transaction)
+        return transaction
+
+    def commit(self, transaction):
+        for edit in transaction.all("edits"):
+            apply_edit(self.rows, edit)
+        for change in transaction.all("changes"):
+            self.config.apply(change)
+        self.events += transaction.all("events")
+        for key, cells in transaction.written().items():
+            for cell, vector in cells.items():
+                apply_edit(self.rows, ("insert", key, cell, vector))
+        self.end(transaction)
+
+    def end(self, transaction):
+        self.open.remove(transaction)
+        self.release(transaction, {lock for level in transaction.levels for lock in level.locks})
+        if transaction.prepared:
+            self.ready += self.waiting
+            self.waiting = []
+        self.settle()
+
+    def prepare(self, transaction):
+        transaction.prepared = True
+        self.release_savepoint(transaction, 1)
+
+    # Calls
+
+    def book(self, transaction, config, key, at, in_past, subtype, vector, operation="use"):
+        bucket = config.bucket(key, at, in_past)
+        transaction.top.bookings.append((key, bucket, subtype, vector))
+        event = Event(key, subtype, bucket, vector, operation)
+        transaction.top.events.append(event)
+        return event
+
+    def use(self, transaction, config, user, request, at, in_past=False):
+        vector = request.vector()
+        vector[EVENTS] = 1
+        return self.book(transaction, config, (user, request.usage_type), at, in_past,
+                         request.subtype or "", vector)
+
+    def consume(self, transaction, user, requests, now, enforce=False):
+        yield from self.lock_requests(transaction, user, requests, now)
+        config = self.visible_config(transaction)
+        result = decide(config, user, requests, self.rows_of(transaction), now)
+        result["event_id"] = None
+        if not result["allowed"]:
+            if enforce:
+                raise Refused("PT429")
+            return result
+        for request in requests:
+            if request.amount != 0:
+                result["event_id"] = self.use(transaction, config, user, request, now)
+        if len(requests) > 1:
+            result["event_id"] = None
+        return result
+
+    def lock_requests(self, transaction, user, requests, now):
+        raise NotImplementedError
+
+    def lock_setter(self, transaction, key):
+        """For what computes from the usage there is, and may not be outrun."""
+        raise NotImplementedError
+
+    def may_wait(self, transaction, key):
+        return
+        yield
+
+    def track(self, transaction, user, request, now, occurred_at=None):
+        config = self.visible_config(transaction)
+        at = now if occurred_at is None else occurred_at
+        return self.use(transaction, config, user, request, at, occurred_at is not None)
+        yield
+
+    def check(self, transaction, user, request, now):
+        result = decide(self.visible_config(transaction), user, [request],
+                        self.rows_of(transaction), now, dry_run=True)
+        result["event_id"] = None
+        return result
+        yield
+
+    def check_limit(self, transaction, user, name, amount, now):
+        result = check_limit(self.visible_config(transaction), user, name, amount,
+                             self.rows_of(transaction), now)
+        result["event_id"] = None
+        return result
+        yield
+
+    def report(self, transaction, key, subtype, all_subtypes, requested, event, now):
+        result = report(self.visible_config(transaction), key, subtype, all_subtypes,
+                        requested, self.rows_of(transaction)(key), now)
+        result["event_id"] = event
+        return result
+
+    def take_away(self, transaction, key, subtype, bucket, amount, now):
+        check_not_below_zero(self.visible_config(transaction), key, subtype, bucket, amount,
+                             self.rows_for_taking(transaction)(key), now)
+
+    def lock_taker(self, transaction, key):
+        """For what takes away, and may not go below 0."""
+        yield from self.lock_setter(transaction, key)
+
+    def rows_for_taking(self, transaction):
+        return self.rows_of(transaction)
+
+    def rows_for_level(self, transaction):
+        return self.rows_of(transaction)
+
+    def adjust(self, transaction, key, delta, subtype, now):
+        if delta < 0:
+            yield from self.lock_taker(transaction, key)
+            self.take_away(transaction, key, subtype, now, -delta, now)
+        event = self.book(transaction, self.visible_config(transaction), key, now, False,
+                          subtype or "", [delta, 0, 0], "adjust")
+        return self.report(transaction, key, subtype, False, delta, event, now)
+
+    def set_gauge(self, transaction, key, value, now):
+        limits = self.visible_config(transaction).of_type(key[1])
+        if limits and all(limit.kind != "gauge" for limit in limits):
+            raise Refused("22023")
+        yield from self.lock_setter(transaction, key)
+        yield from self.may_wait(transaction, key)
+        config = self.visible_config(transaction)
+        reset = config.last_reset(key)
+        level = sum(vector[AMOUNT] for bucket, _, vector in self.rows_for_level(transaction)(key)
+                    if bucket >= reset)
+        event = self.book(transaction, config, key, now, False, "", [value - level, 0, 0], "adjust")
+        return self.report(transaction, key, None, True, value, event, now)
+
+    def reset(self, transaction, key, now):
+        yield from self.lock_setter(transaction, key)
+        config = self.visible_config(transaction)
+        last = max([bucket for bucket in self.buckets(transaction, key) if bucket >= now]
+                   + [config.last_reset(key)])
+        transaction.top.changes.append(("reset", key, max(now, last + 1)))
+        event = Event(key, None, None, [0, 0, 0], "reset")
+        transaction.top.events.append(event)
+        return self.report(transaction, key, None, True, 0, event, now)
+
+    def refund(self, transaction, event, amount, user, now):
+        if event not in self.visible_events(transaction) or user not in (None, event.key[0]):
+            raise Refused("42704")
+        if event.operation != "use":
+            raise Refused("42704")
+        key, subtype = event.key, event.subtype or None
+        yield from self.lock_setter(transaction, key)
+        refunds = [e for e in self.visible_events(transaction) if e.refund_of is event]
+        already = [-sum(e.vector[i] for e in refunds) for i in (AMOUNT, TOKENS)]
+        left = event.vector[AMOUNT] - already[AMOUNT]
+        if amount is not None and amount > left:
+            raise Refused("22023")
+        back = left if amount is None else amount
+        if back == 0 and (left > 0 or refunds or amount is not None):
+            return self.report(transaction, key, subtype, False, back, None, now)
+        tokens = part_of(event.vector[TOKENS], already[TOKENS], already[AMOUNT] + back,
+                         event.vector[AMOUNT])
+        yield from self.lock_taker(transaction, key)
+        self.take_away(transaction, key, subtype, event.bucket, back, now)
+        vector = [-back, -tokens, 0]
+        transaction.top.bookings.append((key, event.bucket, event.subtype, vector))
+        refund = Event(key, event.subtype, event.bucket, vector, "refund", event)
+        transaction.top.events.append(refund)
+        return self.report(transaction, key, subtype, False, back, refund, now)
+
+
+class LockGate(World):
+    """Who may deny holds the key to its transaction's end, and so sees all that
+    counts: what is committed, and its own."""
+
+    name = "lock"
+
+    def others_rows(self, transaction, key):
+        return []
+
+    def lock_requests(self, transaction, user, requests, now):
+        waited = True
+        while waited:
+            waited = False
+            claims = claims_of(self.visible_config(transaction), user, requests, now)
+            for usage_type in sorted(claims, key=lambda t: self.hashes.get((user, t), 0)):
+                asks = any(r.amount != 0 for r in requests if r.usage_type == usage_type)
+                if asks and any(claim.denies for claim in claims[usage_type]):
+                    if (yield from self.acquire(transaction, (user, usage_type))):
+                        waited = True
+
+    def lock_setter(self, transaction, key):
+        yield from self.acquire(transaction, key)
+
+    def prepare(self, transaction):
+        super().prepare(transaction)
+        if transaction.keeps_snapshot:
+            return
+        for key, cells in transaction.written().items():
+            if cells and not self.locks.setdefault(key, Lock()).held:
+                self.grant(transaction, key, EXCLUSIVE)
+
+
+class SharedGate(World):
+    """What others have added counts at once, and what they have taken away when
+    they commit; who takes away sees it the other way round.  Only setters wait
+    for one another, and for who takes away.  Where the sums have to be read,
+    that waits for the prepared transactions of the key."""
+
+    name = "shared"
+
+    def others_bookings(self, transaction, key, part):
+        return [(bucket, subtype, [part(value, 0) for value in vector])
+                for other in self.open if other is not transaction
+                for booked, bucket, subtype, vector in other.all("bookings") if booked == key]
+
+    def others_rows(self, transaction, key):
+        return self.others_bookings(transaction, key, max)
+
+    def own_rows(self, transaction, key):
+        return ([(*cell, vector) for cell, vector in
+                 self.committed_rows(transaction).get(key, {}).items()] +
+                [(*cell, vector) for cell, vector in transaction.sums().get(key, {}).items()])
+
+    def rows_for_taking(self, transaction):
+        return lambda key: (self.own_rows(transaction, key) +
+                            self.others_bookings(transaction, key, min))
+
+    def rows_for_level(self, transaction):
+        return lambda key: self.own_rows(transaction, key)
+
+    def book(self, transaction, config, key, *args):
+        event = super().book(transaction, config, key, *args)
+        transaction.touched.add((key, event.bucket))
+        return event
+
+    def buckets(self, transaction, key):
+        return super().buckets(transaction, key) + [
+            bucket for other in self.open for touched, bucket in other.touched if touched == key]
+
+    def may_wait(self, transaction, key):
+        while any(key in other.prepared_keys() for other in self.open):
+            if not (yield MayWait()):
+                break
+
+    def lock_requests(self, transaction, user, requests, now):
+        claims = claims_of(self.visible_config(transaction), user, requests, now)
+        for usage_type, found in claims.items():
+            asks = any(r.amount != 0 for r in requests if r.usage_type == usage_type)
+            if asks and any(claim.denies for claim in found):
+                yield from self.may_wait(transaction, (user, usage_type))
+
+    def lock_setter(self, transaction, key):
+        yield from self.acquire(transaction, key)
+
+    def lock_taker(self, transaction, key):
+        yield from self.acquire(transaction, key, SHARE)
+        yield from self.may_wait(transaction, key)
+
+
+GATES = {gate.name: gate for gate in (LockGate, SharedGate)}
