@@ -42,6 +42,11 @@ my %writers = (
 	usage_consume_many => q{usage_consume_many('ann', '{"prompt": 1}')},
 	usage_enforce => q{usage_enforce('ann', 'prompt')},
 	usage_grant => q{usage_grant('pg_monitor', 'reader')},
+	usage_hold => q{usage_hold('ann', 'prompt')},
+	usage_release => q{usage_release('h')},
+	usage_release_all => q{usage_release_all('ann')},
+	usage_renew => q{usage_renew('h', '1 hour')},
+	usage_settle => q{usage_settle('h')},
 	usage_import => q{usage_import('public')},
 	usage_install_defaults => q{usage_install_defaults()},
 	usage_maintain => q{usage_maintain()},
@@ -58,7 +63,8 @@ my $marked = value($primary, q{
 	SELECT string_agg(p.proname, ' ' ORDER BY p.proname)
 	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 	WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'usage_limits')
-		AND p.provolatile = 'v' AND p.prorettype <> 'trigger'::regtype AND p.proname <> 'usage_now'});
+		AND p.provolatile = 'v' AND p.prorettype <> 'trigger'::regtype
+		AND p.proname <> ALL ('{usage_now,usage_limits_session_lives}'::text[])});
 is(join(' ', sort keys %writers), $marked, 'every function that writes is tried');
 
 # What reads, as one value.

@@ -40,6 +40,7 @@ $node->safe_psql('postgres', $_) foreach (
 		SELECT usage_reset('pat', 'export');
 		SELECT credit_grant('ann', 10, priority => 1), credit_grant('ann', 20, priority => 2);
 		SELECT credit_spend('ann', 15);
+		SELECT usage_hold('hal', 'thing', 1, hold_id => 'h', ttl => '1000 days');
 		INSERT INTO credit_costs (usage_type, credits) VALUES ('export', 2);
 		SELECT usage_set_limit('pokes_hourly', 7, kind => 'rate', burst => 3), usage_set_limit('pokes_monthly', 9, alignment => 'anniversary');
 		SELECT usage_set_tier('gil', 'gold', anchor_at => '2026-01-31 10:00:00.5'), usage_consume('gil', 'poke', 2);
