@@ -22,34 +22,26 @@
 #include "env.h"
 #include "guc.h"
 
-/* What the check hook of usage_limits.overrides keeps: limit, tier, value */
-typedef struct UlOverrideEntry
-{
-	int			limit_type;		/* offset into names */
-	int			tier;			/* offset into names */
-	int64		value;
-} UlOverrideEntry;
-
-typedef struct UlOverrideSetting
-{
-	int			count;
-	char	   *names;			/* NUL-terminated strings, in this chunk */
-	UlOverrideEntry entries[FLEXIBLE_ARRAY_MEMBER];
-} UlOverrideSetting;
-
 /* What the check hook of a setting of the form "name=number, ..." keeps */
-typedef struct UlPairEntry
+typedef struct UlListEntry
 {
 	int			name;			/* offset into names */
+	int			tier;			/* of usage_limits.overrides: another */
 	int64		value;
-} UlPairEntry;
+} UlListEntry;
 
-typedef struct UlPairSetting
+typedef struct UlListSetting
 {
 	int			count;
 	char	   *names;			/* NUL-terminated strings, in this chunk */
-	UlPairEntry entries[FLEXIBLE_ARRAY_MEMBER];
-} UlPairSetting;
+	UlListEntry entries[FLEXIBLE_ARRAY_MEMBER];
+} UlListSetting;
+
+/*
+ * Parses one entry in place; returns an error detail, or NULL.  Offsets are of
+ * "names", which the entry is in.
+ */
+typedef const char *(*UlParseEntry) (char *item, const char *names, UlListEntry *entry);
 
 bool		ul_analytics_enabled = true;
 bool		ul_credits_enabled = false;
@@ -67,11 +59,11 @@ bool		ul_tracking_enabled = true;
 char	   *ul_users_table = NULL;
 
 static char *credit_costs_string = NULL;
-static UlPairSetting *credit_costs = NULL;
+static UlListSetting *credit_costs = NULL;
 static char *credit_daily_refill_string = NULL;
-static UlPairSetting *credit_daily_refill = NULL;
+static UlListSetting *credit_daily_refill = NULL;
 static char *overrides_string = NULL;
-static UlOverrideSetting *overrides = NULL;
+static UlListSetting *overrides = NULL;
 static char *test_clock_string = NULL;
 static TimestampTz test_clock = DT_NOBEGIN; /* DT_NOBEGIN: the real clock */
 
@@ -105,56 +97,88 @@ check_default_tier(char **newval, void **extra, GucSource source)
 	return true;
 }
 
+/* Ends a text before the spaces that are before a position in it. */
+static void
+end_before(char *text, char *position)
+{
+	while (position > text && isspace((unsigned char) position[-1]))
+		position--;
+	*position = '\0';
+}
+
+/* Reads a whole number with nothing but spaces after it; false if it is none. */
+static bool
+read_number(const char *text, int64 *value)
+{
+	char	   *end;
+
+	errno = 0;
+	*value = strtoi64(text, &end, 10);
+	if (end == text || errno == ERANGE)
+		return false;
+	while (isspace((unsigned char) *end))
+		end++;
+	return *end == '\0';
+}
+
 /*
- * Parses one "limit_type.tier=value" in place; returns an error detail, or
- * NULL.  The last dot separates, since a limit's name may hold dots.
+ * One "limit_type.tier=value".  The last dot separates, since a limit's name may
+ * hold dots.
  */
 static const char *
-parse_override(char *item, char **limit_type, char **tier, int64 *value)
+parse_override(char *item, const char *names, UlListEntry *entry)
 {
 	char	   *equals = strchr(item, '=');
 	char	   *dot;
-	char	   *end;
 
 	if (equals == NULL)
 		return "An entry has the form limit_type.tier=value.";
 	*equals = '\0';
-	for (end = equals; end > item && isspace((unsigned char) end[-1]); end--)
-		end[-1] = '\0';
+	end_before(item, equals);
 	dot = strrchr(item, '.');
 	if (dot == NULL || dot == item || dot[1] == '\0')
 		return "An entry has the form limit_type.tier=value.";
 	*dot = '\0';
-	*limit_type = item;
-	*tier = dot + 1;
-	errno = 0;
-	*value = strtoi64(equals + 1, &end, 10);
-	if (end == equals + 1 || errno == ERANGE)
+	entry->name = item - names;
+	entry->tier = dot + 1 - names;
+	if (!read_number(equals + 1, &entry->value))
 		return "The value is a whole number.";
-	while (isspace((unsigned char) *end))
-		end++;
-	if (*end != '\0')
-		return "The value is a whole number.";
-	if (*value < -1)
+	if (entry->value < -1)
 		return "The value is -1 (unlimited), 0 (blocks) or more.";
 	return NULL;
 }
 
-static bool
-check_overrides(char **newval, void **extra, GucSource source)
+/* One "name=credits". */
+static const char *
+parse_credits(char *item, const char *names, UlListEntry *entry)
 {
-	const char *input = *newval;
+	char	   *equals = strrchr(item, '=');
+
+	if (equals == NULL || equals == item)
+		return "An entry has the form name=credits.";
+	end_before(item, equals);
+	entry->name = item - names;
+	if (!read_number(equals + 1, &entry->value))
+		return "The number of credits is a whole number.";
+	if (entry->value < 0 || entry->value > UL_MAX_AMOUNT)
+		return "The number of credits is between 0 and 1000000000000000.";
+	return NULL;
+}
+
+/* Parses a list of entries that commas separate. */
+static bool
+check_list(const char *input, void **extra, UlParseEntry parse)
+{
 	int			count = 1;
 	Size		names_offset;
-	UlOverrideSetting *setting;
-	char	   *item;
+	UlListSetting *setting;
 	char	   *next;
 
 	for (const char *p = input; *p; p++)
 		if (*p == ',')
 			count++;
 
-	names_offset = offsetof(UlOverrideSetting, entries) + count * sizeof(UlOverrideEntry);
+	names_offset = offsetof(UlListSetting, entries) + count * sizeof(UlListEntry);
 	setting = ul_guc_malloc(names_offset + strlen(input) + 1);
 	if (setting == NULL)
 		return false;
@@ -162,11 +186,8 @@ check_overrides(char **newval, void **extra, GucSource source)
 	setting->names = (char *) setting + names_offset;
 	strcpy(setting->names, input);
 
-	for (item = setting->names; item != NULL; item = next)
+	for (char *item = setting->names; item != NULL; item = next)
 	{
-		UlOverrideEntry *entry = &setting->entries[setting->count];
-		char	   *limit_type;
-		char	   *tier;
 		const char *problem;
 		char	   *shown;
 
@@ -178,99 +199,35 @@ check_overrides(char **newval, void **extra, GucSource source)
 		if (*item == '\0')
 			continue;			/* an empty list, or a trailing comma */
 		shown = pstrdup(item);
-		problem = parse_override(item, &limit_type, &tier, &entry->value);
+		problem = parse(item, setting->names, &setting->entries[setting->count]);
 		if (problem != NULL)
 		{
 			GUC_check_errdetail("Entry \"%s\": %s", shown, problem);
 			ul_guc_free(setting);
 			return false;
 		}
-		entry->limit_type = limit_type - setting->names;
-		entry->tier = tier - setting->names;
 		setting->count++;
 	}
 	*extra = setting;
 	return true;
+}
+
+static bool
+check_overrides(char **newval, void **extra, GucSource source)
+{
+	return check_list(*newval, extra, parse_override);
+}
+
+static bool
+check_credits(char **newval, void **extra, GucSource source)
+{
+	return check_list(*newval, extra, parse_credits);
 }
 
 static void
 assign_overrides(const char *newval, void *extra)
 {
 	overrides = extra;
-}
-
-/* Parses one "name=number" in place; returns an error detail, or NULL. */
-static const char *
-parse_pair(char *item, int64 *value)
-{
-	char	   *equals = strrchr(item, '=');
-	char	   *end;
-
-	if (equals == NULL || equals == item)
-		return "An entry has the form name=credits.";
-	*equals = '\0';
-	for (end = equals; end > item && isspace((unsigned char) end[-1]); end--)
-		end[-1] = '\0';
-	errno = 0;
-	*value = strtoi64(equals + 1, &end, 10);
-	if (end == equals + 1 || errno == ERANGE)
-		return "The number of credits is a whole number.";
-	while (isspace((unsigned char) *end))
-		end++;
-	if (*end != '\0')
-		return "The number of credits is a whole number.";
-	if (*value < 0 || *value > UL_MAX_AMOUNT)
-		return "The number of credits is between 0 and 1000000000000000.";
-	return NULL;
-}
-
-static bool
-check_pairs(char **newval, void **extra, GucSource source)
-{
-	const char *input = *newval;
-	int			count = 1;
-	Size		names_offset;
-	UlPairSetting *setting;
-	char	   *item;
-	char	   *next;
-
-	for (const char *p = input; *p; p++)
-		if (*p == ',')
-			count++;
-	names_offset = offsetof(UlPairSetting, entries) + count * sizeof(UlPairEntry);
-	setting = ul_guc_malloc(names_offset + strlen(input) + 1);
-	if (setting == NULL)
-		return false;
-	setting->count = 0;
-	setting->names = (char *) setting + names_offset;
-	strcpy(setting->names, input);
-
-	for (item = setting->names; item != NULL; item = next)
-	{
-		UlPairEntry *entry = &setting->entries[setting->count];
-		const char *problem;
-		char	   *shown;
-
-		next = strchr(item, ',');
-		if (next != NULL)
-			*next++ = '\0';
-		while (isspace((unsigned char) *item))
-			item++;
-		if (*item == '\0')
-			continue;			/* an empty list, or a trailing comma */
-		shown = pstrdup(item);
-		problem = parse_pair(item, &entry->value);
-		if (problem != NULL)
-		{
-			GUC_check_errdetail("Entry \"%s\": %s", shown, problem);
-			ul_guc_free(setting);
-			return false;
-		}
-		entry->name = item - setting->names;
-		setting->count++;
-	}
-	*extra = setting;
-	return true;
 }
 
 static void
@@ -335,24 +292,31 @@ ul_now(void)
 	return test_clock == DT_NOBEGIN ? GetCurrentTimestamp() : test_clock;
 }
 
-bool
-ul_setting_override(const char *limit_type, const char *tier, int64 *value)
+/*
+ * The number that a setting has for a name and, unless that is NULL, a tier; of
+ * several the last, as in a configuration file.
+ */
+static bool
+list_value(const UlListSetting *setting, const char *name, const char *tier, int64 *value)
 {
-	if (overrides == NULL)
-		return false;
-	/* the last entry for a limit and tier wins, as in a configuration file */
-	for (int i = overrides->count - 1; i >= 0; i--)
+	for (int i = setting == NULL ? -1 : setting->count - 1; i >= 0; i--)
 	{
-		UlOverrideEntry *entry = &overrides->entries[i];
+		const UlListEntry *entry = &setting->entries[i];
 
-		if (strcmp(overrides->names + entry->limit_type, limit_type) == 0 &&
-			strcmp(overrides->names + entry->tier, tier) == 0)
+		if (strcmp(setting->names + entry->name, name) == 0 &&
+			(tier == NULL || strcmp(setting->names + entry->tier, tier) == 0))
 		{
 			*value = entry->value;
 			return true;
 		}
 	}
 	return false;
+}
+
+bool
+ul_setting_override(const char *limit_type, const char *tier, int64 *value)
+{
+	return list_value(overrides, limit_type, tier, value);
 }
 
 bool
@@ -366,25 +330,10 @@ ul_setting_names_tier(const char *tier)
 	return false;
 }
 
-/* The number that a setting has for a name; of several the last. */
-static bool
-pair_value(const UlPairSetting *setting, const char *name, int64 *value)
-{
-	for (int i = setting == NULL ? -1 : setting->count - 1; i >= 0; i--)
-	{
-		if (strcmp(setting->names + setting->entries[i].name, name) == 0)
-		{
-			*value = setting->entries[i].value;
-			return true;
-		}
-	}
-	return false;
-}
-
 bool
 ul_setting_credit_cost(const char *usage_type, int64 *credits)
 {
-	return pair_value(credit_costs, usage_type, credits);
+	return list_value(credit_costs, usage_type, NULL, credits);
 }
 
 int64
@@ -392,7 +341,7 @@ ul_setting_daily_refill(const char *tier)
 {
 	int64		credits;
 
-	return pair_value(credit_daily_refill, tier, &credits) ? credits : 0;
+	return list_value(credit_daily_refill, tier, NULL, &credits) ? credits : 0;
 }
 
 /* In alphabetical order. */
@@ -412,12 +361,12 @@ ul_guc_init(void)
 							   "Sets what a unit of a usage type costs, in credits.",
 							   "A list of usage_type=credits, separated by commas; a row of credit_costs for the type goes before.",
 							   &credit_costs_string, environment.credit_costs,
-							   PGC_SUSET, 0, check_pairs, assign_credit_costs, NULL);
+							   PGC_SUSET, 0, check_credits, assign_credit_costs, NULL);
 	DefineCustomStringVariable("usage_limits.credit_daily_refill",
 							   "Sets how many credits users of a tier have at the start of each day.",
 							   "A list of tier=credits, separated by commas.",
 							   &credit_daily_refill_string, environment.credit_daily_refill,
-							   PGC_SUSET, 0, check_pairs, assign_credit_daily_refill, NULL);
+							   PGC_SUSET, 0, check_credits, assign_credit_daily_refill, NULL);
 	DefineCustomBoolVariable("usage_limits.credits_enabled",
 							 "Charges usage with credits, and refills credits daily.",
 							 "The functions credit_* work in any case.",
