@@ -718,6 +718,8 @@ get_frame(UlCell *cell)
 		frame = MemoryContextAlloc(current->context, sizeof(UlFrame));
 	memset(frame, 0, sizeof(*frame));
 	frame->level = level->level;
+	frame->times.first_at = DT_NOEND;
+	frame->times.last_at = DT_NOBEGIN;
 	frame->cell = cell;
 	frame->below = cell->top;
 	frame->next_in_level = level->frames;
@@ -758,11 +760,7 @@ ul_xact_add(UlCell *cell, const UlUse *use)
 	add_amounts(&frame->amounts, &use->amounts);
 	for (int i = 0; i < UL_NMEASURES; i++)
 		frame->up[i] += Max(use->amounts.measure[i], 0);
-	if (!frame->booked)
-		frame->times = times;
-	else
-		add_times(&frame->times, &times);
-	frame->booked = true;
+	add_times(&frame->times, &times);
 	if (current->flushed)
 		write_cell(cell);
 }

@@ -40,8 +40,7 @@ struct UlFrame
 	int			level;
 	UlAmounts	amounts;
 	int64		up[UL_NMEASURES];	/* of the amounts: what was added */
-	bool		booked;			/* times are known */
-	UlTimes		times;
+	UlTimes		times;			/* DT_NOEND, DT_NOBEGIN: nothing was booked */
 	UlCell	   *cell;
 	UlFrame    *below;			/* of an outer level */
 	UlFrame    *next_in_level;

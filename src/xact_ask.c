@@ -43,7 +43,7 @@ is_unrecorded(const UlCell *cell)
 	if (cell->record != 0)
 		return false;
 	for (const UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
-		if (frame->booked)
+		if (frame->times.last_at != DT_NOBEGIN)
 			return true;
 	return false;
 }

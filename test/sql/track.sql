@@ -128,6 +128,17 @@ SET usage_limits.on_track_error = 'warning';
 SELECT usage_track('track-13', 'prompt', -1);
 RESET usage_limits.on_track_error;
 
+-- What was refused before something failed says nothing of when that was.
+SELECT usage_set_limit('few_daily', 1, usage_type => 'few', kind => 'counter', period => '1 day') IS NULL AS without;
+BEGIN;
+SELECT allowed FROM usage_consume('track-14', 'few', 2);
+SAVEPOINT a;
+SELECT usage_track('track-14', 'few', status => 'failed') > 0 AS tracked;
+RELEASE a;
+COMMIT;
+SELECT failed_events, first_at, last_at FROM usage_counters WHERE user_id = 'track-14';
+DELETE FROM usage_limits_config WHERE limit_type = 'few_daily';
+
 -- The view is read only.
 INSERT INTO user_usage (user_id, usage_type, usage_date, count) VALUES ('track-1', 'prompt', '2025-03-12', 1);
 UPDATE user_usage SET count = 0 WHERE user_id = 'track-1';
