@@ -20,7 +20,6 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "common/int.h"
-#include "common/pg_prng.h"
 #include "utils/memutils.h"
 
 #include "gate.h"
@@ -130,40 +129,6 @@ typedef struct UlXact
 } UlXact;
 
 static UlXact *current = NULL;
-static const UlCounterRow *writing = NULL;
-static bool folding = false;
-
-static void
-add_amounts(UlAmounts *sum, const UlAmounts *amounts)
-{
-	int64	   *to = (int64 *) sum;
-	const int64 *from = (const int64 *) amounts;
-
-	for (size_t i = 0; i < UL_NAMOUNTS; i++)
-		to[i] += from[i];
-}
-
-static void
-subtract_amounts(UlAmounts *sum, const UlAmounts *amounts)
-{
-	int64	   *to = (int64 *) sum;
-	const int64 *from = (const int64 *) amounts;
-
-	for (size_t i = 0; i < UL_NAMOUNTS; i++)
-		to[i] -= from[i];
-}
-
-static void
-add_times(UlTimes *to, const UlTimes *times)
-{
-	if (times->of_uses && !to->of_uses)
-		*to = *times;
-	else if (times->of_uses == to->of_uses)
-	{
-		to->first_at = Min(to->first_at, times->first_at);
-		to->last_at = Max(to->last_at, times->last_at);
-	}
-}
 
 /* What was taken back of a frame's amounts. */
 static void
@@ -171,132 +136,6 @@ frame_down(const UlFrame *frame, int64 *down)
 {
 	for (int i = 0; i < UL_NMEASURES; i++)
 		down[i] = frame->up[i] - frame->amounts.measure[i];
-}
-
-/* The sum of a cell's levels. */
-static UlAmounts
-cell_total(const UlCell *cell)
-{
-	UlAmounts	total = {0};
-
-	for (UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
-		add_amounts(&total, &frame->amounts);
-	return total;
-}
-
-static bool
-has_record(const UlKey *key)
-{
-	for (const UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
-		if (cell->record != 0)
-			return true;
-	return false;
-}
-
-/*
- * In the shared gate, slots are dealt out by the key's entry.  What was tracked
- * without one gets a row of its own, so that a transaction of very many keys
- * does not fill the memory.
- */
-static void
-begin_write(UlKey *key)
-{
-	bool		want_slot = !IsolationUsesXactSnapshot() &&
-	(key->locked_level > 0 || has_record(key));
-
-	ul_shared_begin_write(&key->pin, want_slot,
-						  U64FromFullTransactionId(GetTopFullTransactionId()));
-}
-
-/*
- * The slot whose rows a transaction adds to: 0 for whoever holds the key's
- * lock, or gets it at once; else another that it gets at once.  Negative where
- * there is none, or where the transaction's snapshot would make a row that
- * others have changed an error.
- */
-static int
-slot_of(UlKey *key)
-{
-	if (ul_shared_gate())
-	{
-		if (!key->pin.writing)
-			begin_write(key);
-		return key->pin.slot;
-	}
-	if (IsolationUsesXactSnapshot())
-		return -1;
-	if (key->locked_level > 0)
-		return 0;
-	if (key->slot > 0)
-		return key->slot;
-	if (current->nlocked >= MAX_LOCKED_KEYS)
-		return -1;
-
-	/* at the end of the transaction there is no level left to lose a lock */
-	current->nlocked++;
-	if (ul_gate_try_lock(key->hash))
-	{
-		key->locked_level = 1;
-		return 0;
-	}
-	key->slot = ul_gate_try_slot(key->hash);
-	return key->slot > 0 ? key->slot : -1;
-}
-
-/*
- * Of a row of one's own: an xid is not unique after a restore, a sequence is not
- * replicated.
- */
-static int64
-random_slot(void)
-{
-	return UL_SHARED_SLOTS + 1 + (int64) (pg_prng_uint64(&pg_global_prng_state) >> 2);
-}
-
-/*
- * Writes what a cell has and the table does not; without a slot, as a row of its
- * own.
- */
-static void
-write_cell(UlCell *cell)
-{
-	UlKey	   *key = cell->key;
-	UlCounterRow row = {
-		.user_id = key->user_id,
-		.usage_type = key->usage_type,
-		.bucket_start = cell->bucket_start,
-		.event_subtype = cell->event_subtype,
-		.likely_new = key->rows_read && cell->bucket_start > key->newest_bucket,
-	};
-	UlAmounts	total = cell_total(cell);
-	UlTimes		times;
-	const int64 *all = (const int64 *) &total;
-	const int64 *written = (const int64 *) &cell->written;
-	bool		nothing = true;
-
-	for (size_t i = 0; i < UL_NAMOUNTS; i++)
-		if (all[i] != written[i])
-			nothing = false;
-	if (nothing)
-		return;
-	row.amounts = total;
-	subtract_amounts(&row.amounts, &cell->written);
-
-	times = cell->top->times;
-	for (UlFrame *frame = cell->top->below; frame != NULL; frame = frame->below)
-		add_times(&times, &frame->times);
-	row.first_at = times.first_at;
-	row.last_at = times.last_at;
-
-	row.slot = slot_of(key);
-	row.add = row.slot >= 0;
-	if (row.slot < 0)
-		row.slot = random_slot();
-	row.likely_new = row.likely_new && row.slot == 0;
-	writing = &row;
-	ul_write_counter(&row);
-	writing = NULL;
-	cell->written = total;
 }
 
 /*
@@ -314,7 +153,7 @@ flush(bool prepared)
 			key->commit_work(key, prepared);
 	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
 		for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
-			write_cell(cell);
+			ul_xact_write(cell);
 	XactReadOnly = read_only;
 	current->flushed = true;
 }
@@ -381,8 +220,7 @@ xact_callback(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_ABORT)
 	{
-		writing = NULL;
-		folding = false;
+		ul_xact_abandon_writing();
 		ul_abandon_load();
 	}
 	if (current == NULL)
@@ -443,10 +281,10 @@ commit_level(UlLevel *level)
 		next = frame->next_in_level;
 		if (below != NULL && below->level == outer->level)
 		{
-			add_amounts(&below->amounts, &frame->amounts);
+			ul_add_amounts(&below->amounts, &frame->amounts);
 			for (int i = 0; i < UL_NMEASURES; i++)
 				below->up[i] += frame->up[i];
-			add_times(&below->times, &frame->times);
+			ul_add_times(&below->times, &frame->times);
 			frame->cell->top = below;
 			frame->next_in_level = current->spare_frames;
 			current->spare_frames = frame;
@@ -494,7 +332,7 @@ abort_level(UlLevel *level)
 			ul_shared_withdraw(&frame->cell->key->pin, frame->cell->record, frame->up, down);
 		}
 		if (current->flushed)	/* its row is rolled back as well */
-			subtract_amounts(&frame->cell->written, &frame->amounts);
+			ul_subtract_amounts(&frame->cell->written, &frame->amounts);
 		frame->next_in_level = current->spare_frames;
 		current->spare_frames = frame;
 	}
@@ -518,8 +356,7 @@ subxact_callback(SubXactEvent event, SubTransactionId mySubid,
 
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
-		writing = NULL;
-		folding = false;
+		ul_xact_abandon_writing();
 		ul_abandon_load();
 	}
 	if (current == NULL)
@@ -676,6 +513,21 @@ ul_xact_lock_setter(UlKey *key)
 		(void) ul_xact_lock(key);
 }
 
+bool
+ul_xact_count_lock(void)
+{
+	if (current->nlocked >= MAX_LOCKED_KEYS)
+		return false;
+	current->nlocked++;
+	return true;
+}
+
+UlKey	  **
+ul_xact_taken(void)
+{
+	return &current_level()->taken;
+}
+
 UlCell *
 ul_xact_cell(UlKey *key, const UlUse *use)
 {
@@ -731,7 +583,7 @@ get_frame(UlCell *cell)
 void
 ul_xact_prepare_frame(UlCell *cell, const UlUse *use)
 {
-	UlAmounts	total = cell_total(cell);
+	UlAmounts	total = ul_cell_total(cell);
 	const int64 *sums = (const int64 *) &total;
 	const int64 *added = (const int64 *) &use->amounts;
 
@@ -757,12 +609,12 @@ ul_xact_add(UlCell *cell, const UlUse *use)
 		.of_uses = use->amounts.failed_events == 0 && use->amounts.cancelled_events == 0,
 	};
 
-	add_amounts(&frame->amounts, &use->amounts);
+	ul_add_amounts(&frame->amounts, &use->amounts);
 	for (int i = 0; i < UL_NMEASURES; i++)
 		frame->up[i] += Max(use->amounts.measure[i], 0);
-	add_times(&frame->times, &times);
+	ul_add_times(&frame->times, &times);
 	if (current->flushed)
-		write_cell(cell);
+		ul_xact_write(cell);
 }
 
 int
@@ -770,65 +622,6 @@ ul_xact_count_records(int more)
 {
 	current->nrecords += more;
 	return current->nrecords;
-}
-
-bool
-ul_xact_begin_fold(const char *user_id, const char *usage_type)
-{
-	UlKey	   *key = ul_xact_key(user_id, usage_type);
-
-	if (!ul_gate_try_lock(key->hash))
-		return false;
-	if (ul_shared_gate() ? !ul_shared_take_all_slots(&key->pin) : !ul_gate_try_fold(key->hash))
-		return false;
-	return true;
-}
-
-static void
-write_relaxed(const UlKey *key, const UlRelaxedUse *use)
-{
-	UlCounterRow row = {
-		.user_id = key->user_id,
-		.usage_type = key->usage_type,
-		.bucket_start = use->bucket_start,
-		.event_subtype = use->event_subtype,
-		.slot = key->pin.slot,
-		.add = key->pin.slot >= 0,
-		.amounts = use->amounts,
-		.first_at = use->first_at,
-		.last_at = use->last_at,
-	};
-
-	if (!row.add)
-		row.slot = random_slot();
-	writing = &row;
-	ul_write_counter(&row);
-	writing = NULL;
-}
-
-int
-ul_xact_flush(UlRef entry, char **user_id, UlTaken *taken)
-{
-	char	   *usage_type;
-	UlKey	   *key;
-	UlLevel    *level;
-
-	if (!ul_shared_name(entry, user_id, &usage_type))
-		return -1;
-	key = ul_xact_key(*user_id, usage_type);
-	if (key->pin.taken_xid != 0)
-		return -1;
-	level = current_level();
-	if (!ul_shared_take(&key->pin, U64FromFullTransactionId(GetTopFullTransactionId()), taken))
-		return -1;
-	key->next_taken = level->taken;
-	level->taken = key;
-	if (!key->pin.writing)
-		ul_shared_begin_write(&key->pin, !IsolationUsesXactSnapshot(),
-							  U64FromFullTransactionId(GetTopFullTransactionId()));
-	for (int i = 0; i < taken->nuses; i++)
-		write_relaxed(key, &taken->uses[i]);
-	return taken->nuses;
 }
 
 void
@@ -866,22 +659,4 @@ bool
 ul_xact_emptied(void)
 {
 	return current != NULL && current->emptied;
-}
-
-const UlCounterRow *
-ul_xact_writing(void)
-{
-	return writing;
-}
-
-void
-ul_xact_set_folding(bool value)
-{
-	folding = value;
-}
-
-bool
-ul_xact_folding(void)
-{
-	return folding;
 }

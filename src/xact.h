@@ -184,6 +184,25 @@ extern int	ul_xact_count_records(int more);
 /* Whether the key has anything that no record says. */
 extern bool ul_xact_has_unrecorded(const UlKey *key);
 
+/* Shared by xact.c and xact_write.c: sums; whether one more lock may be asked for, which then counts. */
+extern void ul_add_amounts(UlAmounts *sum, const UlAmounts *amounts);
+extern void ul_subtract_amounts(UlAmounts *sum, const UlAmounts *amounts);
+extern void ul_add_times(UlTimes *to, const UlTimes *times);
+extern UlAmounts ul_cell_total(const UlCell *cell);
+extern bool ul_xact_count_lock(void);
+
+/* The keys whose counts the current level has taken to flush. */
+extern UlKey **ul_xact_taken(void);
+
+/*
+ * Writes what a cell has and the table does not; without a slot, as a row of its
+ * own.
+ */
+extern void ul_xact_write(UlCell *cell);
+
+/* Forgets what was being written when an error came. */
+extern void ul_xact_abandon_writing(void);
+
 /* The counter row that is being written by us, or NULL; whether rows are being folded. */
 extern const struct UlCounterRow *ul_xact_writing(void);
 extern bool ul_xact_folding(void);
