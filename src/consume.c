@@ -737,19 +737,12 @@ count_decision(const char *user_id, const UlDecision *decision, TimestampTz now)
 	ul_shared_deny(&pin, limit->id, ul_utc_day(now), now);
 }
 
-void
+TimestampTz
 ul_consume(const UlRequest *requests, int count, UlDecision *decision)
 {
-	(void) decide(requests, count, false, decision);
-	count_decision(requests[0].user_id, decision, ul_now());
-}
+	TimestampTz now = decide(requests, count, false, decision);
 
-TimestampTz
-ul_decide_hold(const UlRequest *request, UlDecision *decision)
-{
-	TimestampTz now = decide(request, 1, false, decision);
-
-	count_decision(request->user_id, decision, now);
+	count_decision(requests[0].user_id, decision, now);
 	return now;
 }
 

@@ -51,15 +51,10 @@ extern int64 ul_track(const UlRequest *request);
 
 /*
  * Decides about requests of one user as a whole and, if they are admitted,
- * records them.
+ * records them, but for a hold (a request with a ttl), which the caller records.
+ * Returns the instant of the decision.
  */
-extern void ul_consume(const UlRequest *requests, int count, UlDecision *decision);
-
-/*
- * Decides whether a request can be held, and locks its key where that can be
- * denied; the instant of the decision.
- */
-extern TimestampTz ul_decide_hold(const UlRequest *request, UlDecision *decision);
+extern TimestampTz ul_consume(const UlRequest *requests, int count, UlDecision *decision);
 
 /* Decides without recording; waits for nobody. */
 extern void ul_check(const UlRequest *request, UlDecision *decision);

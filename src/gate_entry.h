@@ -32,22 +32,11 @@ extern bool ul_pin_entry(UlPin *pin);
 extern void ul_make_cold(UlEntry *entry);
 
 /*
- * Looks up how the prepared transactions that have records in a locked entry
- * are doing.  The lock is released meanwhile; the entry stays.
+ * Answers from a locked entry: UL_AGAIN where its sums must be loaded first,
+ * UL_UNAVAILABLE where there is no room.  The lock may be released meanwhile;
+ * the entry stays.
  */
-extern void ul_look_up_prepared(UlRef ref);
-
-/*
- * Whether the sums that the tests ask for are known in a locked entry, and those
- * that the pin has watched; it watches no longer.
- */
-extern bool ul_is_readable(UlEntry *entry, UlPin *pin, const UlTest *tests, int ntests);
-
-/* Sums it all up from a loaded entry; false if there is no room. */
-extern bool ul_read_entry(UlEntry *entry, UlAsk ask, UlTest *tests, int ntests);
-
-/* Whether all tests are met. */
-extern bool ul_tests_met(const UlTest *tests, int ntests, UlAsk ask);
+extern UlOutcome ul_answer(UlRef ref, UlPin *pin, UlAsk ask, UlTest *tests, int ntests);
 
 /* Adds to a sum of a locked entry what counts in it; false if there is no node for it. */
 extern bool ul_add_to_shared_sum(UlSharedSum *shared, TimestampTz bucket_start, uint64 subtype,

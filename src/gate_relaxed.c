@@ -139,7 +139,6 @@ ul_shared_use(UlPin *pin, UlTest *tests, int ntests,
 	uint64	   *subtypes = palloc(sizeof(uint64) * Max(nuses, 1));
 	UlRef		spare;
 	UlRef		ref;
-	UlEntry    *entry;
 	UlOutcome	outcome;
 
 	ul_shmem_attach();
@@ -154,23 +153,11 @@ ul_shared_use(UlPin *pin, UlTest *tests, int ntests,
 		ul_free_nodes(spare);
 		return UL_UNAVAILABLE;
 	}
-	entry = ul_entry(ref);
-	if (ntests > 0 && entry->nprepared > 0)
-		ul_look_up_prepared(ref);
 
 	/* a loader takes up what is in the nodes when it ends */
-	if (ntests > 0 && !ul_is_readable(entry, pin, tests, ntests))
-		outcome = UL_AGAIN;
-	else if (!ul_read_entry(entry, UL_ASK_ADD, tests, ntests))
-		outcome = UL_UNAVAILABLE;
-	else if (!ul_tests_met(tests, ntests, UL_ASK_ADD))
-		outcome = UL_REFUSED;
-	else
-	{
-		for (int i = 0; i < nuses; i++)
-			add_use(entry, &uses[i], subtypes[i], &spare);
-		outcome = UL_ADMITTED;
-	}
+	outcome = ul_answer(ref, pin, UL_ASK_ADD, tests, ntests);
+	for (int i = 0; outcome == UL_ADMITTED && i < nuses; i++)
+		add_use(ul_entry(ref), &uses[i], subtypes[i], &spare);
 	LWLockRelease(lock);
 	ul_free_nodes(spare);
 	pfree(subtypes);

@@ -139,8 +139,9 @@ ul_add_record(UlSum *sum, const UlRecord *record, UlAsk ask)
 	return ul_sum_add(sum, record->bucket_start, amount);
 }
 
-bool
-ul_tests_met(const UlTest *tests, int ntests, UlAsk ask)
+/* Whether all tests are met. */
+static bool
+tests_met(const UlTest *tests, int ntests, UlAsk ask)
 {
 	for (int i = 0; i < ntests; i++)
 	{
@@ -154,8 +155,9 @@ ul_tests_met(const UlTest *tests, int ntests, UlAsk ask)
 	return true;
 }
 
-bool
-ul_read_entry(UlEntry *entry, UlAsk ask, UlTest *tests, int ntests)
+/* Sums it all up from a loaded entry; false if there is no room. */
+static bool
+read_entry(UlEntry *entry, UlAsk ask, UlTest *tests, int ntests)
 {
 	for (int i = 0; i < ntests; i++)
 	{
@@ -174,8 +176,12 @@ ul_read_entry(UlEntry *entry, UlAsk ask, UlTest *tests, int ntests)
 	return true;
 }
 
-bool
-ul_is_readable(UlEntry *entry, UlPin *pin, const UlTest *tests, int ntests)
+/*
+ * Whether the sums that the tests ask for are known, and those that the pin has
+ * watched; it watches no longer.
+ */
+static bool
+is_readable(UlEntry *entry, UlPin *pin, const UlTest *tests, int ntests)
 {
 	bool		watched = pin->watched;
 
@@ -224,8 +230,12 @@ drop_ended(UlEntry *entry, uint64 xid)
 	ul_make_cold(entry);
 }
 
-void
-ul_look_up_prepared(UlRef ref)
+/*
+ * Looks up how the prepared transactions that have records in a locked entry
+ * are doing.  The lock is released meanwhile; the entry stays.
+ */
+static void
+look_up_prepared(UlRef ref)
 {
 	UlEntry    *entry = ul_entry(ref);
 	LWLock	   *lock = ul_partition_lock(entry->hash);
@@ -247,6 +257,20 @@ ul_look_up_prepared(UlRef ref)
 	for (int i = 0; i < count; i++)
 		if (xids[i] != 0)
 			drop_ended(entry, xids[i]);
+}
+
+UlOutcome
+ul_answer(UlRef ref, UlPin *pin, UlAsk ask, UlTest *tests, int ntests)
+{
+	UlEntry    *entry = ul_entry(ref);
+
+	if (ntests > 0 && entry->nprepared > 0)
+		look_up_prepared(ref);
+	if (ntests > 0 && !is_readable(entry, pin, tests, ntests))
+		return UL_AGAIN;
+	if (!read_entry(entry, ask, tests, ntests))
+		return UL_UNAVAILABLE;
+	return tests_met(tests, ntests, ask) ? UL_ADMITTED : UL_REFUSED;
 }
 
 /* Adds bookings to the transaction's records; nodes for new ones are there. */
@@ -340,7 +364,6 @@ ul_shared_ask(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 	uint64	   *subtypes = few_subtypes;
 	UlRef		spare;
 	UlRef		ref;
-	UlEntry    *entry;
 	UlOutcome	outcome;
 	TimestampTz since = nbookings > 0 ? GetCurrentStatementStartTimestamp() : 0;
 
@@ -361,22 +384,9 @@ ul_shared_ask(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 			return ul_load(pin, tests, ntests, now, false) ? UL_AGAIN : UL_UNAVAILABLE;
 		return UL_UNAVAILABLE;
 	}
-	entry = ul_entry(ref);
-	if (ntests > 0 && entry->nprepared > 0)
-		ul_look_up_prepared(ref);
-
-	if (ntests > 0 && !ul_is_readable(entry, pin, tests, ntests))
-		outcome = UL_AGAIN;
-	else if (!ul_read_entry(entry, ask, tests, ntests))
-		outcome = UL_UNAVAILABLE;
-	else if (!ul_tests_met(tests, ntests, ask))
-		outcome = UL_REFUSED;
-	else
-	{
-		if (nbookings > 0)
-			book(pin, ref, bookings, subtypes, nbookings, &spare, since);
-		outcome = UL_ADMITTED;
-	}
+	outcome = ul_answer(ref, pin, ask, tests, ntests);
+	if (outcome == UL_ADMITTED && nbookings > 0)
+		book(pin, ref, bookings, subtypes, nbookings, &spare, since);
 	LWLockRelease(lock);
 	ul_free_nodes(spare);
 
@@ -395,7 +405,7 @@ ul_shared_newest_bucket(const UlPin *pin)
 	if (ref == 0)
 		return DT_NOBEGIN;
 	if (ul_entry(ref)->nprepared > 0)
-		ul_look_up_prepared(ref);
+		look_up_prepared(ref);
 	for (UlRef node = ul_entry(ref)->records; node != 0; node = ul_node(node)->next)
 		newest = Max(newest, ul_node(node)->record.bucket_start);
 	LWLockRelease(ul_partition_lock(pin->hash));
@@ -504,7 +514,7 @@ ul_shared_take_all_slots(UlPin *pin)
 		return false;
 	entry = ul_entry(pin->entry);
 	if (entry->nprepared > 0)
-		ul_look_up_prepared(pin->entry);
+		look_up_prepared(pin->entry);
 	if (slots_are_known(pin) && entry->slots == 0)
 	{
 		entry->slots = ALL_SLOTS;

@@ -156,7 +156,7 @@ ul_hold(const UlRequest *request, const char *hold_id, bool session_bound)
 		}
 	}
 
-	now = ul_decide_hold(request, &decision);
+	now = ul_consume(request, 1, &decision);
 	if (!decision.allowed || request->amount == 0)
 		return ul_decision_datum(&decision);
 	expires_at = end_of(now, request->ttl);

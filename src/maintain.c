@@ -343,12 +343,14 @@ uint32
 ul_flush(uint32 from, int most, UlMaintenance *done)
 {
 	UlRef		ref = from;
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "usage_limits flush",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext outer = MemoryContextSwitchTo(context);
+	MemoryContext context;
+	MemoryContext outer;
 
 	if (!ul_shared_gate())
 		return 0;
+	context = AllocSetContextCreate(CurrentMemoryContext, "usage_limits flush",
+									ALLOCSET_DEFAULT_SIZES);
+	outer = MemoryContextSwitchTo(context);
 	while (most-- > 0 && (ref = ul_next_dirty(ref, ul_schema()->oid[UL_USAGE_COUNTERS])) != 0)
 	{
 		UlTaken		taken;

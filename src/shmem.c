@@ -233,12 +233,6 @@ ul_node(UlRef ref)
 	return &nodes[ref];
 }
 
-int
-ul_max_entries(void)
-{
-	return shared->max_entries;
-}
-
 UlRef
 ul_find_entry(const UlEntryKey *key, uint64 hash)
 {

@@ -165,10 +165,8 @@ typedef enum UlStat
 	UL_STAT_COLD_LOADS,
 	UL_STAT_WAITS,
 	UL_STAT_EVICTIONS,
-	UL_STAT_LOCK_GATE,
 	UL_STAT_SLOT_OVERFLOWS,
 	UL_STAT_FLUSHED,
-	UL_STAT_TRACK_ERRORS,
 	UL_NSTATS
 } UlStat;
 
@@ -204,7 +202,6 @@ extern LWLock *ul_partition_lock(uint64 hash);
 
 extern UlEntry *ul_entry(UlRef ref);
 extern UlNode *ul_node(UlRef ref);
-extern int	ul_max_entries(void);
 
 /* The key's entry, or 0; the partition must be locked. */
 extern UlRef ul_find_entry(const UlEntryKey *key, uint64 hash);

@@ -107,6 +107,7 @@ typedef enum UlStatement
 /* The statements of topics that have a file of their own; no text: not one of them. */
 extern const UlStatementText ul_alert_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_attach_statements[UL_NSTATEMENTS];
+extern const UlStatementText ul_config_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_hold_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_credit_statements[UL_NSTATEMENTS];
 extern const UlStatementText ul_day_statements[UL_NSTATEMENTS];
