@@ -1,7 +1,7 @@
 /** The browser's own dialog: it keeps the focus inside and gives it back. */
 import { X } from "lucide-react";
-import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
-import { Button, classes } from "./basics";
+import { type FormEvent, type ReactNode, useId, useLayoutEffect, useRef } from "react";
+import { Button, classes, ErrorNote } from "./basics";
 
 export function Dialog(props: {
 	title: string;
@@ -40,5 +40,30 @@ export function Dialog(props: {
 				{props.children}
 			</div>
 		</dialog>
+	);
+}
+
+/** A dialog's form: its fields, what went wrong, and the buttons. */
+export function DialogForm(props: {
+	action: string;
+	answer: { error: unknown; isPending: boolean };
+	onSubmit: (event: FormEvent<HTMLFormElement>) => void;
+	onClose: () => void;
+	children: ReactNode;
+}) {
+	const { error, isPending } = props.answer;
+	return (
+		<form noValidate onSubmit={props.onSubmit}>
+			<div className="dialog-body">
+				{props.children}
+				{error ? <ErrorNote error={error} /> : null}
+			</div>
+			<footer className="dialog-foot">
+				<Button onClick={props.onClose}>Cancel</Button>
+				<Button type="submit" look="primary" busy={isPending}>
+					{props.action}
+				</Button>
+			</footer>
+		</form>
 	);
 }

@@ -5,6 +5,7 @@ import { useEffect, useState } from "react";
 import { api, type Outputs } from "../api";
 import { Ago, Answer, Badge, Button, Card, Empty, PageHead, type Tone } from "../components/basics";
 import { type Columns, Table } from "../components/Table";
+import { UserLink } from "../components/UserLink";
 import { nameText } from "../format";
 
 const route = getRouteApi("/admin/users");
@@ -20,16 +21,7 @@ const columns: Columns<User> = [
 		id: "user",
 		header: "User",
 		meta: { heading: true, grow: true },
-		cell: ({ row }) => (
-			<Link
-				to="/users/$userId"
-				params={{ userId: row.original.userId }}
-				search={{ view: "limits" }}
-				className="ellipsis"
-			>
-				{row.original.userId}
-			</Link>
-		),
+		cell: ({ row }) => <UserLink userId={row.original.userId} />,
 	},
 	{
 		id: "tier",

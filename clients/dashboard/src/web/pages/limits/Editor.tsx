@@ -1,8 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
 import { api } from "../../api";
-import { Button, ErrorNote, Field, Switch } from "../../components/basics";
-import { Dialog } from "../../components/Dialog";
+import { Field, Switch } from "../../components/basics";
+import { Dialog, DialogForm } from "../../components/Dialog";
+import { TextField } from "../../components/fields";
 import { say } from "../../components/toasts";
 import { limitText, nameText } from "../../format";
 import { type Limit, limitAbout, type Tier, tiers } from "../Limits";
@@ -153,35 +154,22 @@ export function EditLimit({ limit, onClose }: { limit: Limit; onClose: () => voi
 			wide
 			onClose={onClose}
 		>
-			<form noValidate onSubmit={submit}>
-				<div className="dialog-body">
-					<TierInputs fields={fields} errors={asked ? errors : {}} was={was.values} onChange={setFields} />
-					<ModeInputs value={enforcement} onChange={setEnforcement} />
-					<Field label="Description" hint="For people: the title that a denial shows.">
-						{(ids) => (
-							<input
-								{...ids}
-								maxLength={500}
-								value={description}
-								onChange={(event) => setDescription(event.target.value)}
-							/>
-						)}
-					</Field>
-					<Switch
-						label="Active: an inactive limit is as if it were not there"
-						checked={isActive}
-						onChange={setActive}
-					/>
-					<Preview limit={was} fields={fields} />
-					{update.error && <ErrorNote error={update.error} />}
-				</div>
-				<footer className="dialog-foot">
-					<Button onClick={onClose}>Cancel</Button>
-					<Button type="submit" look="primary" busy={update.isPending}>
-						Save
-					</Button>
-				</footer>
-			</form>
+			<DialogForm action="Save" answer={update} onSubmit={submit} onClose={onClose}>
+				<TierInputs fields={fields} errors={asked ? errors : {}} was={was.values} onChange={setFields} />
+				<ModeInputs value={enforcement} onChange={setEnforcement} />
+				<TextField
+					label="Description"
+					hint="For people: the title that a denial shows."
+					value={description}
+					onChange={setDescription}
+				/>
+				<Switch
+					label="Active: an inactive limit is as if it were not there"
+					checked={isActive}
+					onChange={setActive}
+				/>
+				<Preview limit={was} fields={fields} />
+			</DialogForm>
 		</Dialog>
 	);
 }
@@ -225,70 +213,57 @@ export function NewLimit({ onClose }: { onClose: () => void }) {
 	};
 	return (
 		<Dialog title="New limit" note="What you leave open comes from the name." wide onClose={onClose}>
-			<form noValidate onSubmit={submit}>
-				<div className="dialog-body">
-					<div className="two">
-						<Field
-							label="Name"
-							error={asked ? nameError : undefined}
-							hint={
-								<>
-									The end gives the period: <code>exports_daily</code>, <code>api_calls_hourly</code>,{" "}
-									<code>seats_total</code>.
-								</>
-							}
-						>
-							{(ids) => (
-								<input
-									{...ids}
-									autoComplete="off"
-									spellCheck={false}
-									value={limitType}
-									onChange={(event) => setLimitType(event.target.value.trim())}
-								/>
-							)}
-						</Field>
-						<Field
-							label="Usage type"
-							hint={
-								<>
-									Left open: the name without its period, <code>export</code> for <code>exports_daily</code>.
-								</>
-							}
-						>
-							{(ids) => (
-								<input
-									{...ids}
-									autoComplete="off"
-									spellCheck={false}
-									maxLength={50}
-									value={usageType}
-									onChange={(event) => setUsageType(event.target.value)}
-								/>
-							)}
-						</Field>
-					</div>
-					<TierInputs fields={fields} errors={asked ? errors : {}} onChange={setFields} />
-					<ModeInputs value={enforcement} onChange={setEnforcement} />
-					<Field label="Description" hint="For people: the title that a denial shows.">
+			<DialogForm action="Create" answer={create} onSubmit={submit} onClose={onClose}>
+				<div className="two">
+					<Field
+						label="Name"
+						error={asked ? nameError : undefined}
+						hint={
+							<>
+								The end gives the period: <code>exports_daily</code>, <code>api_calls_hourly</code>,{" "}
+								<code>seats_total</code>.
+							</>
+						}
+					>
 						{(ids) => (
 							<input
 								{...ids}
-								maxLength={500}
-								value={description}
-								onChange={(event) => setDescription(event.target.value)}
+								autoComplete="off"
+								spellCheck={false}
+								value={limitType}
+								onChange={(event) => setLimitType(event.target.value.trim())}
 							/>
 						)}
 					</Field>
-					{create.error && <ErrorNote error={create.error} />}
+					<Field
+						label="Usage type"
+						hint={
+							<>
+								Left open: the name without its period, <code>export</code> for <code>exports_daily</code>.
+							</>
+						}
+					>
+						{(ids) => (
+							<input
+								{...ids}
+								autoComplete="off"
+								spellCheck={false}
+								maxLength={50}
+								value={usageType}
+								onChange={(event) => setUsageType(event.target.value)}
+							/>
+						)}
+					</Field>
 				</div>
-				<footer className="dialog-foot">
-					<Button onClick={onClose}>Cancel</Button>
-					<Button type="submit" look="primary" busy={create.isPending}>
-						Create
-					</Button>
-				</footer>
-			</form>
+				<TierInputs fields={fields} errors={asked ? errors : {}} onChange={setFields} />
+				<ModeInputs value={enforcement} onChange={setEnforcement} />
+				<TextField
+					label="Description"
+					hint="For people: the title that a denial shows."
+					value={description}
+					onChange={setDescription}
+				/>
+			</DialogForm>
 		</Dialog>
 	);
 }

@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { api } from "../../api";
 import { Ago, Answer, Segmented, Skeleton } from "../../components/basics";
+import { UserLink } from "../../components/UserLink";
 import { count, limitText, nameText, plural } from "../../format";
 import { useServer } from "../../session";
 import { type Limit, type Tier, tiers } from "../Limits";
@@ -84,14 +84,7 @@ function TierPreview({
 							<ul className="plain-list">
 								{most.map((user) => (
 									<li key={user.userId}>
-										<Link
-											to="/users/$userId"
-											params={{ userId: user.userId }}
-											search={{ view: "limits" }}
-											className="ellipsis"
-										>
-											{user.userId}
-										</Link>
+										<UserLink userId={user.userId} />
 										<span className="soft">
 											{plural(user.wouldDeny, "time")}
 											{user.firstAt && (

@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { Bell, BellOff } from "lucide-react";
 import { api, type Outputs } from "../../api";
 import { Ago, Answer, Badge, Card, Empty } from "../../components/basics";
 import { type Columns, Table } from "../../components/Table";
+import { UserLink } from "../../components/UserLink";
 import { count, limitText, percent } from "../../format";
 import type { Live } from "../Overview";
 
@@ -14,16 +14,7 @@ const columns: Columns<Alert> = [
 		id: "user",
 		header: "User",
 		meta: { heading: true, grow: true },
-		cell: ({ row }) => (
-			<Link
-				to="/users/$userId"
-				params={{ userId: row.original.userId }}
-				search={{ view: "limits" }}
-				className="ellipsis"
-			>
-				{row.original.userId}
-			</Link>
-		),
+		cell: ({ row }) => <UserLink userId={row.original.userId} />,
 	},
 	{
 		id: "limit",

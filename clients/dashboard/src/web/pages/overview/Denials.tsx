@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { ShieldBan, ShieldCheck } from "lucide-react";
 import { api, type Outputs } from "../../api";
 import { Ago, Answer, Card, Empty } from "../../components/basics";
 import { type Columns, Table } from "../../components/Table";
+import { UserLink } from "../../components/UserLink";
 import { count, plural } from "../../format";
 import { type Days, type Live, rangeText } from "../Overview";
 
@@ -76,14 +76,7 @@ function Content({ state, readable, limits, users }: Denials) {
 				<ul className="plain-list">
 					{users.map((user) => (
 						<li key={`${user.userId} ${user.limitType}`}>
-							<Link
-								to="/users/$userId"
-								params={{ userId: user.userId }}
-								search={{ view: "limits" }}
-								className="ellipsis"
-							>
-								{user.userId}
-							</Link>
+							<UserLink userId={user.userId} />
 							<span className="soft">
 								{plural(user.count, "time")} by <code>{user.limitType}</code>
 							</span>

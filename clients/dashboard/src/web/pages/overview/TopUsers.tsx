@@ -1,10 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { Trophy } from "lucide-react";
 import { useMemo, useState } from "react";
 import { api, type Outputs } from "../../api";
 import { Ago, Answer, Card, Empty } from "../../components/basics";
 import { type Columns, Table } from "../../components/Table";
+import { UserLink } from "../../components/UserLink";
 import { count, nameText } from "../../format";
 import { type Days, type Live, rangeText } from "../Overview";
 
@@ -32,16 +32,7 @@ export function TopUsersCard({ days, refetchInterval }: { days: Days } & Live) {
 			id: "user",
 			header: "User",
 			meta: { heading: true, grow: true },
-			cell: ({ row }) => (
-				<Link
-					to="/users/$userId"
-					params={{ userId: row.original.userId }}
-					search={{ view: "limits" }}
-					className="ellipsis"
-				>
-					{row.original.userId}
-				</Link>
-			),
+			cell: ({ row }) => <UserLink userId={row.original.userId} />,
 		},
 		{
 			id: "total",

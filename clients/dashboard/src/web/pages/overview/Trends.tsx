@@ -42,6 +42,24 @@ const views = [
 	{ value: "table", label: "Table" },
 ] as const;
 
+/** The axes of a chart by day. */
+const tick = { fill: "var(--text-faint)", fontSize: 12 };
+export const dayAxis = {
+	dataKey: "date",
+	tickFormatter: dayText,
+	tickLine: false,
+	axisLine: { stroke: "var(--line-strong)" },
+	minTickGap: 40,
+	tick,
+};
+export const countAxis = {
+	tickFormatter: short,
+	tickLine: false,
+	axisLine: false,
+	allowDecimals: false,
+	tick,
+};
+
 export const seriesColor = (index: number): string => `var(--series-${(index % 8) + 1})`;
 
 function byDay(trends: Trends, measure: Measure): { days: DayRow[]; types: string[] } {
@@ -159,22 +177,8 @@ function TrendsChart(props: {
 					accessibilityLayer={false}
 				>
 					<CartesianGrid vertical={false} stroke="var(--line)" />
-					<XAxis
-						dataKey="date"
-						tickFormatter={dayText}
-						tickLine={false}
-						axisLine={{ stroke: "var(--line-strong)" }}
-						minTickGap={40}
-						tick={{ fill: "var(--text-faint)", fontSize: 12 }}
-					/>
-					<YAxis
-						tickFormatter={short}
-						tickLine={false}
-						axisLine={false}
-						width={48}
-						allowDecimals={false}
-						tick={{ fill: "var(--text-faint)", fontSize: 12 }}
-					/>
+					<XAxis {...dayAxis} />
+					<YAxis {...countAxis} width={48} />
 					<Tooltip
 						content={ChartTip}
 						cursor={measure === "count" ? { fill: "var(--surface-hover)" } : { stroke: "var(--line-strong)" }}

@@ -2,8 +2,9 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Coins, Plus, ReceiptText } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { api, type Outputs } from "../../api";
-import { Answer, Button, Card, Empty, ErrorNote, Field, Segmented, Time } from "../../components/basics";
-import { Dialog } from "../../components/Dialog";
+import { Answer, Button, Card, Empty, Field, Segmented, Time } from "../../components/basics";
+import { Dialog, DialogForm } from "../../components/Dialog";
+import { TextField, UntilField } from "../../components/fields";
 import { type Columns, Table } from "../../components/Table";
 import { say } from "../../components/toasts";
 import { count, nameText } from "../../format";
@@ -182,48 +183,21 @@ function GrantDialog({ userId, onClose }: { userId: string; onClose: () => void 
 	};
 	return (
 		<Dialog title="Grant credits" note={<span className="breakable">to {userId}</span>} onClose={onClose}>
-			<form noValidate onSubmit={submit}>
-				<div className="dialog-body">
-					<Field label="Amount" error={asked ? wrong : undefined}>
-						{(ids) => (
-							<input
-								{...ids}
-								inputMode="numeric"
-								autoComplete="off"
-								value={amount}
-								onChange={(event) => setAmount(event.target.value)}
-							/>
-						)}
-					</Field>
-					<Field label="Until" hint="In your time zone. Left open: they do not expire.">
-						{(ids) => (
-							<input
-								{...ids}
-								type="datetime-local"
-								value={until}
-								onChange={(event) => setUntil(event.target.value)}
-							/>
-						)}
-					</Field>
-					<Field label="Description">
-						{(ids) => (
-							<input
-								{...ids}
-								maxLength={500}
-								value={description}
-								onChange={(event) => setDescription(event.target.value)}
-							/>
-						)}
-					</Field>
-					{grant.error && <ErrorNote error={grant.error} />}
-				</div>
-				<footer className="dialog-foot">
-					<Button onClick={onClose}>Cancel</Button>
-					<Button type="submit" look="primary" busy={grant.isPending}>
-						Grant
-					</Button>
-				</footer>
-			</form>
+			<DialogForm action="Grant" answer={grant} onSubmit={submit} onClose={onClose}>
+				<Field label="Amount" error={asked ? wrong : undefined}>
+					{(ids) => (
+						<input
+							{...ids}
+							inputMode="numeric"
+							autoComplete="off"
+							value={amount}
+							onChange={(event) => setAmount(event.target.value)}
+						/>
+					)}
+				</Field>
+				<UntilField open="they do not expire" value={until} onChange={setUntil} />
+				<TextField label="Description" value={description} onChange={setDescription} />
+			</DialogForm>
 		</Dialog>
 	);
 }

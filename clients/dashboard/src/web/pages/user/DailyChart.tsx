@@ -5,8 +5,8 @@ import { useMemo, useState } from "react";
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
 import { Empty, Segmented } from "../../components/basics";
 import { type Columns, Table } from "../../components/Table";
-import { count, dayText, dayTextInFull, nameText, short } from "../../format";
-import { ChartTip, seriesColor } from "../overview/Trends";
+import { count, dayTextInFull, nameText } from "../../format";
+import { ChartTip, countAxis, dayAxis, seriesColor } from "../overview/Trends";
 
 interface Stats {
 	daily: Record<string, Record<string, number>>;
@@ -97,22 +97,8 @@ export function DailyChart({ stats, days, now }: { stats: Stats; days: number; n
 							accessibilityLayer={false}
 						>
 							<CartesianGrid vertical={false} stroke="var(--line)" />
-							<XAxis
-								dataKey="date"
-								tickFormatter={dayText}
-								tickLine={false}
-								axisLine={{ stroke: "var(--line-strong)" }}
-								minTickGap={40}
-								tick={{ fill: "var(--text-faint)", fontSize: 12 }}
-							/>
-							<YAxis
-								tickFormatter={short}
-								tickLine={false}
-								axisLine={false}
-								width={44}
-								allowDecimals={false}
-								tick={{ fill: "var(--text-faint)", fontSize: 12 }}
-							/>
+							<XAxis {...dayAxis} />
+							<YAxis {...countAxis} width={44} />
 							<Tooltip
 								content={ChartTip}
 								cursor={{ fill: "var(--surface-hover)" }}

@@ -14,7 +14,8 @@ import {
 	Time,
 	type Tone,
 } from "../../components/basics";
-import { Dialog } from "../../components/Dialog";
+import { Dialog, DialogForm } from "../../components/Dialog";
+import { TextField, UntilField } from "../../components/fields";
 import { type Columns, Table } from "../../components/Table";
 import { say } from "../../components/toasts";
 import { limitText } from "../../format";
@@ -197,75 +198,48 @@ function AddOverride({ user, onClose }: { user: UserData; onClose: () => void })
 			note={<span className="breakable">for {user.userId}</span>}
 			onClose={onClose}
 		>
-			<form noValidate onSubmit={submit}>
-				<div className="dialog-body">
-					<Field
-						label="Limit"
-						hint={
-							current &&
-							`now ${limitText(current.limit).toLowerCase()}, ${current.current.toLocaleString("en-US")} used`
-						}
-					>
-						{(ids) => (
-							<select {...ids} value={limitType} onChange={(event) => setLimitType(event.target.value)}>
-								{user.limits.map((limit) => (
-									<option key={limit.limitType}>{limit.limitType}</option>
-								))}
-							</select>
-						)}
-					</Field>
-					<div>
-						<Field label="Value" error={asked && "error" in read ? read.error : undefined}>
-							{(ids) => (
-								<input
-									{...ids}
-									inputMode="numeric"
-									autoComplete="off"
-									disabled={unlimited}
-									placeholder={unlimited ? "∞" : undefined}
-									value={text}
-									onChange={(event) => setText(event.target.value)}
-								/>
-							)}
-						</Field>
-						<label className="check">
-							<input
-								type="checkbox"
-								checked={unlimited}
-								onChange={(event) => setUnlimited(event.target.checked)}
-							/>
-							Unlimited
-						</label>
-					</div>
-					<Field label="Until" hint="In your time zone. Left open: for good.">
+			<DialogForm action="Add" answer={add} onSubmit={submit} onClose={onClose}>
+				<Field
+					label="Limit"
+					hint={
+						current &&
+						`now ${limitText(current.limit).toLowerCase()}, ${current.current.toLocaleString("en-US")} used`
+					}
+				>
+					{(ids) => (
+						<select {...ids} value={limitType} onChange={(event) => setLimitType(event.target.value)}>
+							{user.limits.map((limit) => (
+								<option key={limit.limitType}>{limit.limitType}</option>
+							))}
+						</select>
+					)}
+				</Field>
+				<div>
+					<Field label="Value" error={asked && "error" in read ? read.error : undefined}>
 						{(ids) => (
 							<input
 								{...ids}
-								type="datetime-local"
-								value={until}
-								onChange={(event) => setUntil(event.target.value)}
+								inputMode="numeric"
+								autoComplete="off"
+								disabled={unlimited}
+								placeholder={unlimited ? "∞" : undefined}
+								value={text}
+								onChange={(event) => setText(event.target.value)}
 							/>
 						)}
 					</Field>
-					<Field label="Reason" hint="For people who look later.">
-						{(ids) => (
-							<input
-								{...ids}
-								maxLength={500}
-								value={reason}
-								onChange={(event) => setReason(event.target.value)}
-							/>
-						)}
-					</Field>
-					{add.error && <ErrorNote error={add.error} />}
+					<label className="check">
+						<input
+							type="checkbox"
+							checked={unlimited}
+							onChange={(event) => setUnlimited(event.target.checked)}
+						/>
+						Unlimited
+					</label>
 				</div>
-				<footer className="dialog-foot">
-					<Button onClick={onClose}>Cancel</Button>
-					<Button type="submit" look="primary" busy={add.isPending}>
-						Add
-					</Button>
-				</footer>
-			</form>
+				<UntilField open="for good" value={until} onChange={setUntil} />
+				<TextField label="Reason" hint="For people who look later." value={reason} onChange={setReason} />
+			</DialogForm>
 		</Dialog>
 	);
 }

@@ -1,8 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { api } from "../../api";
-import { Button, ErrorNote, Field } from "../../components/basics";
-import { Dialog } from "../../components/Dialog";
+import { Field } from "../../components/basics";
+import { Dialog, DialogForm } from "../../components/Dialog";
+import { UntilField } from "../../components/fields";
 import { say } from "../../components/toasts";
 import { nameText } from "../../format";
 import { tiers } from "../Limits";
@@ -44,49 +45,31 @@ export function TierDialog({ user, onClose }: { user: UserData; onClose: () => v
 	const known = [...new Set([...tiers, user.tier, tier])];
 	return (
 		<Dialog title="Change tier" note={<span className="breakable">of {user.userId}</span>} onClose={onClose}>
-			<form noValidate onSubmit={submit}>
-				<div className="dialog-body">
-					<Field label="Tier" hint="What was used stays used.">
-						{(ids) => (
-							<select {...ids} value={tier} onChange={(event) => setTier(event.target.value)}>
-								{known.map((each) => (
-									<option key={each} value={each}>
-										{nameText(each)}
-									</option>
-								))}
-							</select>
-						)}
-					</Field>
-					<Field label="Status" hint="The tier counts while it is active or trialing.">
-						{(ids) => (
-							<select {...ids} value={status} onChange={(event) => setStatus(event.target.value)}>
-								{[...new Set([...statuses, status])].map((each) => (
-									<option key={each} value={each}>
-										{nameText(each)}
-									</option>
-								))}
-							</select>
-						)}
-					</Field>
-					<Field label="Until" hint="In your time zone. Left open: for good.">
-						{(ids) => (
-							<input
-								{...ids}
-								type="datetime-local"
-								value={until}
-								onChange={(event) => setUntil(event.target.value)}
-							/>
-						)}
-					</Field>
-					{set.error && <ErrorNote error={set.error} />}
-				</div>
-				<footer className="dialog-foot">
-					<Button onClick={onClose}>Cancel</Button>
-					<Button type="submit" look="primary" busy={set.isPending}>
-						Change
-					</Button>
-				</footer>
-			</form>
+			<DialogForm action="Change" answer={set} onSubmit={submit} onClose={onClose}>
+				<Field label="Tier" hint="What was used stays used.">
+					{(ids) => (
+						<select {...ids} value={tier} onChange={(event) => setTier(event.target.value)}>
+							{known.map((each) => (
+								<option key={each} value={each}>
+									{nameText(each)}
+								</option>
+							))}
+						</select>
+					)}
+				</Field>
+				<Field label="Status" hint="The tier counts while it is active or trialing.">
+					{(ids) => (
+						<select {...ids} value={status} onChange={(event) => setStatus(event.target.value)}>
+							{[...new Set([...statuses, status])].map((each) => (
+								<option key={each} value={each}>
+									{nameText(each)}
+								</option>
+							))}
+						</select>
+					)}
+				</Field>
+				<UntilField open="for good" value={until} onChange={setUntil} />
+			</DialogForm>
 		</Dialog>
 	);
 }
