@@ -262,6 +262,15 @@ read_text(UlRef ref, char *text, size_t size)
 /* Uses, or denials, that are taken of one entry at once; the rest stays. */
 #define MAX_TAKEN 64
 
+/* Of what was admitted and taken back, since another type's limit denied. */
+static bool
+is_nothing(const UlAmounts *amounts)
+{
+	static const UlAmounts nothing = {0};
+
+	return memcmp(amounts, &nothing, sizeof(nothing)) == 0;
+}
+
 bool
 ul_shared_take(UlPin *pin, uint64 xid, UlTaken *taken)
 {
@@ -283,6 +292,8 @@ ul_shared_take(UlPin *pin, uint64 xid, UlTaken *taken)
 		if (node->xid != 0)
 			continue;
 		node->xid = xid;
+		if (is_nothing(&node->amounts))
+			continue;
 		read_text(node->subtype_text, subtype, SUBTYPE_BYTES);
 		taken->uses[taken->nuses++] = (UlRelaxedUse)
 		{

@@ -42,6 +42,27 @@ $node->safe_psql('postgres', q{SELECT usage_set_limit('seats_total', 0, usage_ty
 is(value($node, q{SELECT allowed, limit_type FROM usage_consume_many('bob', '{"ping": 2, "seat": 1}')}), 'f|seats_total', 'one of two types is refused');
 is(value($node, q{SELECT current FROM usage_check('bob', 'ping')}), '0', 'and the other not counted');
 
+# by many at once, no more than the limit, whichever of two types is asked first
+$node->safe_psql('postgres', q{
+	SELECT usage_set_limit('pongs_daily', 100, usage_type => 'pong', kind => 'counter', period => '1 day',
+		alignment => 'calendar', durability => 'relaxed');
+	SELECT usage_set_limit('pangs_daily', 60, usage_type => 'pang', kind => 'counter', period => '1 day',
+		alignment => 'calendar', durability => 'relaxed')});
+$node->pgbench('-n -c 8 -j 2 -t 50', 0, [qr{processed: 400/400}], [qr{^$}], 'eight clients',
+	{ '030_relaxed' => q{SELECT usage_consume_many('many', '{"pong": 1, "pang": 1}');
+		SELECT usage_consume('many', 'pong');} });
+is(value($node, q{SELECT sum(count) FROM usage_maintain() WHERE what = 'counters flushed'}), '2', 'two rows of what they used');
+is(value($node, q{SELECT string_agg(usage_type || ' ' || amount, ', ' ORDER BY usage_type) FROM usage_counters WHERE user_id = 'many'}),
+	value($node, q{SELECT 'pang ' || least(p, 60) || ', pong 100' FROM (SELECT current AS p FROM usage_check('many', 'pang')) c}),
+	'exactly the limit');
+foreach my $types ('{"ping": 1, "seat": 1}', '{"pong": 1, "seat": 1}', '{"pang": 1, "seat": 1}')
+{
+	is( value($node, qq{SELECT allowed FROM usage_consume_many('dora', '$types')}) . value($node, q{
+			SELECT (SELECT current FROM usage_check('dora', 'ping')) + (SELECT current FROM usage_check('dora', 'pong'))
+				+ (SELECT current FROM usage_check('dora', 'pang'))}),
+		'f0', "all or nothing of $types");
+}
+
 # with workers the rows come by themselves, and so do denials
 $node->append_conf('postgresql.conf', 'usage_limits.worker_enabled = on');
 $node->reload;
