@@ -288,11 +288,12 @@ sub columns
 		WHERE c.relname = '$name' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum}));
 }
 
-# With their defaults: the server sets none of those in pg_settings.
+# With their defaults, whatever the server sets.
 my @settings = rows(q{
 	SELECT s.name, CASE s.vartype WHEN 'enum' THEN array_to_string(s.enumvals, ', ')
-			WHEN 'bool' THEN 'on, off' WHEN 'integer' THEN 'time' ELSE 'text' END,
-		current_setting(s.name), s.short_desc || coalesce(' ' || s.extra_desc, ''), s.context
+			WHEN 'bool' THEN 'on, off' WHEN 'integer' THEN CASE WHEN s.unit IS NULL THEN 'number' ELSE 'time' END
+			ELSE 'text' END,
+		CASE s.setting WHEN s.boot_val THEN current_setting(s.name) ELSE s.boot_val END, s.short_desc || coalesce(' ' || s.extra_desc, ''), s.context
 	FROM pg_settings s WHERE s.name LIKE 'usage\_limits.%' ORDER BY s.name});
 
 sub settings
