@@ -116,7 +116,7 @@ put_entry_row(ReturnSetInfo *rsinfo, const UlReportedEntry *entry, const UlShare
 		Interval   *age = palloc0(sizeof(Interval));
 
 		age->time = GetCurrentTimestamp() - record->since;
-		values[PID] = Int32GetDatum(record->pid);
+		values[PID] = Int64GetDatum(record->pid);
 		values[STATUS] = CStringGetTextDatum(record_states[record->state]);
 		values[AMOUNT] = Int64GetDatum(amount);
 		values[SINCE] = TimestampTzGetDatum(record->since);

@@ -56,7 +56,7 @@ COMMENT ON FUNCTION usage_limits_stats_reset() IS
 
 CREATE FUNCTION usage_limits_entries(OUT user_id text, OUT usage_type text, OUT state text, OUT measure text,
 	OUT window_start timestamptz, OUT window_end timestamptz, OUT one_subtype boolean, OUT committed bigint,
-	OUT reserved bigint, OUT pid integer, OUT status text, OUT amount bigint, OUT since timestamptz, OUT age interval)
+	OUT reserved bigint, OUT pid bigint, OUT status text, OUT amount bigint, OUT since timestamptz, OUT age interval)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL SAFE;
 COMMENT ON FUNCTION usage_limits_entries() IS 'What the view usage_limits_memory shows.';
