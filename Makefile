@@ -54,10 +54,12 @@ bench:
 	sh test/bench/run
 
 # Tests that take long, or need a server built from its source: see the scripts.
-.PHONY: check-crash check-assert check-postgres
+.PHONY: check-crash check-assert check-postgres check-mutants
 check-crash:
 	sh test/crash/run
 check-assert:
 	sh test/assert/run assert sanitize valgrind
 check-postgres:
 	sh test/assert/run postgres
+check-mutants:
+	sh test/mutants/run
