@@ -232,6 +232,20 @@ ul_charge_price_of(const UlCharge *charge, int request)
 	return &charge->prices[request];
 }
 
+void
+ul_decide_no_credits(const UlLedger *ledger, int64 price, TimestampTz refill_at, TimestampTz now,
+					 UlDecision *decision)
+{
+	memset(decision, 0, sizeof(*decision));
+	decision->reason = "insufficient_credits";
+	decision->current = ledger->balance;
+	decision->remaining = ul_ledger_available(ledger);
+	decision->limit = price;
+	decision->reset_at = refill_at;
+	decision->retry_after = refill_at == DT_NOEND ? -1 :
+		Min((refill_at - now + USECS_PER_SEC - 1) / USECS_PER_SEC, PG_INT32_MAX);
+}
+
 /* The answer where the price is not had. */
 static void
 deny(UlCharge *charge, UlLedger *ledger, TimestampTz now, UlDecision *decision)
@@ -242,18 +256,11 @@ deny(UlCharge *charge, UlLedger *ledger, TimestampTz now, UlDecision *decision)
 	/* of what denies, what does so longest is named */
 	if (!decision->allowed && (decision->retry_after < 0 || decision->reset_at >= refill_at))
 		return;
-	memset(decision, 0, sizeof(*decision));
-	decision->reason = "insufficient_credits";
+	ul_decide_no_credits(ledger, charge->price, refill_at, now, decision);
 	decision->usage_type = usage_type;
 	for (int i = 0; i < charge->count; i++)
 		if (strcmp(charge->requests[i].usage_type, usage_type) == 0)
 			decision->requested += charge->requests[i].amount;
-	decision->current = ledger->balance;
-	decision->remaining = ledger->balance;
-	decision->limit = charge->price;
-	decision->reset_at = refill_at;
-	decision->retry_after = refill_at == DT_NOEND ? -1 :
-		Min((refill_at - now + USECS_PER_SEC - 1) / USECS_PER_SEC, PG_INT32_MAX);
 }
 
 void

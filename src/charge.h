@@ -66,6 +66,13 @@ extern const int64 *ul_charge_price_of(const UlCharge *charge, int request);
  */
 extern void ul_charge_decide(UlCharge *charge, bool dry_run, TimestampTz now, UlDecision *decision);
 
+/*
+ * Says in a decision that a price is not had, and when it might be: refill_at,
+ * or DT_NOEND for never.
+ */
+extern void ul_decide_no_credits(const UlLedger *ledger, int64 price, TimestampTz refill_at,
+								 TimestampTz now, UlDecision *decision);
+
 /* Pays for the requests; events has the event's id of each, 0 for none. */
 extern void ul_charge_pay(UlCharge *charge, const int64 *events);
 

@@ -31,6 +31,9 @@ typedef struct UlDecision
 /* The decision as a row of type usage_decision, in the caller's memory. */
 extern Datum ul_decision_datum(const UlDecision *decision);
 
+/* What "current" is in such a row. */
+extern int64 ul_decision_current(Datum decision);
+
 /* Raises PT429 for a denied decision, PT402 for one that lacks credits. */
 extern void ul_raise_denial(const UlDecision *decision) pg_attribute_noreturn();
 

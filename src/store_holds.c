@@ -24,10 +24,10 @@
 
 const UlStatementText ul_hold_statements[UL_NSTATEMENTS] = {
 	[UL_INSERT_HOLD] = {
-		"INSERT INTO @.usage_holds (hold_id, user_id, usage_type, event_subtype, amount, tokens_used,"
+		"INSERT INTO @.usage_holds (hold_id, user_id, usage_type, event_subtype, amount, tokens_used, credits,"
 		" bucket_start, created_at, expires_at, backend_pid, backend_start, metadata, state, answer)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', $13)",
-		13, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'open', $14)",
+		14, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
 		TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, JSONBOID, UL_DECISION_TYPE}
 	},
 	[UL_END_HOLD] = {

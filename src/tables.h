@@ -201,7 +201,8 @@ enum
 	Anum_credits_burning_grant_id,
 	Anum_credits_burning_left,
 	Anum_credits_due_at,
-	Anum_credits_refill_due_at
+	Anum_credits_refill_due_at,
+	Anum_credits_held
 };
 
 enum

@@ -25,15 +25,16 @@ CREATE TABLE usage_holds (
 	answer usage_decision
 ) WITH (fillfactor = 70);
 CREATE INDEX usage_holds_open_idx ON usage_holds (user_id, usage_type, expires_at) WHERE ended_at IS NULL;
+CREATE INDEX usage_holds_credits_idx ON usage_holds (user_id, expires_at) WHERE ended_at IS NULL AND credits > 0;
 COMMENT ON TABLE usage_holds IS 'Holds, kept for 30 days after their end. One is open until it is settled or released, until expires_at, or until the session it is bound to ends; while it is open it counts as used.';
 COMMENT ON COLUMN usage_holds.hold_id IS 'The hold''s id, 1 to 255 bytes; no two users share one.';
 COMMENT ON COLUMN usage_holds.user_id IS 'The user, 1 to 255 bytes.';
 COMMENT ON COLUMN usage_holds.usage_type IS 'What is held; null for credits alone.';
 COMMENT ON COLUMN usage_holds.event_subtype IS 'A dimension of the type, as given.';
 COMMENT ON COLUMN usage_holds.account_id IS 'The account that the user belonged to when the hold was taken. Not used in this version.';
-COMMENT ON COLUMN usage_holds.amount IS 'Units held.';
+COMMENT ON COLUMN usage_holds.amount IS 'Units held; of a hold of credits alone: the credits.';
 COMMENT ON COLUMN usage_holds.tokens_used IS 'Tokens held.';
-COMMENT ON COLUMN usage_holds.credits IS 'Credits held. Not used in this version.';
+COMMENT ON COLUMN usage_holds.credits IS 'Credits held: the price, or what credit_hold asked for.';
 COMMENT ON COLUMN usage_holds.bucket_start IS 'The bucket of usage_counters in which it counts, and what settles it is booked.';
 COMMENT ON COLUMN usage_holds.created_at IS 'When it was taken.';
 COMMENT ON COLUMN usage_holds.expires_at IS 'It is open before this instant.';
@@ -62,14 +63,15 @@ SELECT h.hold_id,
 	h.expires_at,
 	usage_now() - h.created_at AS age,
 	h.backend_pid,
-	h.metadata
+	h.metadata,
+	h.credits
 FROM usage_holds h
 WHERE h.ended_at IS NULL AND h.expires_at > usage_now()
 	AND usage_limits_session_lives(h.backend_pid, h.backend_start);
 COMMENT ON VIEW usage_open_holds IS 'The holds that count now.';
 COMMENT ON COLUMN usage_open_holds.hold_id IS 'The hold''s id.';
 COMMENT ON COLUMN usage_open_holds.user_id IS 'The user.';
-COMMENT ON COLUMN usage_open_holds.usage_type IS 'What is held.';
+COMMENT ON COLUMN usage_open_holds.usage_type IS 'What is held; null for credits alone.';
 COMMENT ON COLUMN usage_open_holds.event_subtype IS 'A dimension of the type.';
 COMMENT ON COLUMN usage_open_holds.amount IS 'Units held.';
 COMMENT ON COLUMN usage_open_holds.tokens_used IS 'Tokens held.';
@@ -78,6 +80,7 @@ COMMENT ON COLUMN usage_open_holds.expires_at IS 'When it expires.';
 COMMENT ON COLUMN usage_open_holds.age IS 'How long ago it was taken.';
 COMMENT ON COLUMN usage_open_holds.backend_pid IS 'The process of the session it is bound to; null for none.';
 COMMENT ON COLUMN usage_open_holds.metadata IS 'The application''s own.';
+COMMENT ON COLUMN usage_open_holds.credits IS 'Credits held.';
 
 CREATE FUNCTION usage_hold(
 	user_id text,

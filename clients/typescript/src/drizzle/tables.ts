@@ -250,6 +250,7 @@ export function usageSchema(schema?: string) {
 			.notNull()
 			.default(sql`'infinity'::timestamp with time zone`),
 		refillDueAt: timestamp("refill_due_at", { withTimezone: true }),
+		held: bigint("held", { mode: "number" }).notNull().default(0),
 	});
 
 	const creditGrants = table(
@@ -364,6 +365,7 @@ export function usageSchema(schema?: string) {
 		age: interval("age"),
 		backendPid: bigint("backend_pid", { mode: "number" }),
 		metadata: jsonb("metadata"),
+		credits: bigint("credits", { mode: "number" }),
 	}).existing();
 
 	const usageDays = table("usage_days", {
