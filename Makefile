@@ -17,7 +17,7 @@ REGRESS = setup limits_config tiers overrides track check consume enforce \
 	attach attach_expressions attach_partitions alerts \
 	anew stat_summary stat_stats stat_explain stat_users stat_top_users stat_trends \
 	stat_funnel stat_error_rates stat_distribution stat_anomalies stat_errors \
-	credit_spend credit_time credit_refund credit_hold credit_usage credit_transactions \
+	credit_spend credit_time credit_refund credit_hold credit_usage credit_hold_usage credit_transactions \
 	day_sums doctor import drop_extension cleanup
 # Of the servers that the tests start; test/preload.conf is the other.
 TEMP_CONFIG ?= test/usage_limits.conf

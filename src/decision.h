@@ -10,6 +10,8 @@
 
 #include "datatype/timestamp.h"
 
+#include "amounts.h"
+
 /* The composite type usage_decision, with flags for what may be null */
 typedef struct UlDecision
 {
@@ -26,6 +28,11 @@ typedef struct UlDecision
 	int			retry_after;	/* -1: null */
 	int64		event_id;		/* 0: null */
 	const char *hold_id;		/* NULL: null */
+
+	/* of a hold that is admitted: */
+	int64		credits;		/* what it has of the user's balance */
+	int64		overage[UL_NMEASURES];	/* what of it is over a limit, and
+										 * paid for */
 } UlDecision;
 
 /* The decision as a row of type usage_decision, in the caller's memory. */

@@ -162,7 +162,7 @@ hold_taken(const char *hold_id, const UlRequest *request, TimestampTz now)
 }
 
 static void
-insert_hold(const UlRequest *request, const char *hold_id, int64 credits,
+insert_hold(const UlRequest *request, const UlDecision *decision,
 			const TimestampTz *bucket_start, TimestampTz now, bool session_bound, Datum answer)
 {
 	TimestampTz expires_at = end_of(now, request->ttl);
@@ -172,13 +172,13 @@ insert_hold(const UlRequest *request, const char *hold_id, int64 credits,
 
 	if (session_bound)
 		ul_this_session(&pid, &started);
-	ul_arg_text(&args, hold_id);
+	ul_arg_text(&args, decision->hold_id);
 	ul_arg_text(&args, request->user_id);
 	ul_arg_text(&args, request->usage_type);
 	ul_arg_text(&args, request->event_subtype);
 	ul_arg_int8(&args, request->amount);
 	arg_int8_or_null(&args, request->tokens_used);
-	ul_arg_int8(&args, credits);
+	ul_arg_int8(&args, decision->credits);
 	arg_int8_or_null(&args, bucket_start);
 	ul_arg_time(&args, now);
 	ul_arg_time(&args, expires_at);
@@ -186,6 +186,8 @@ insert_hold(const UlRequest *request, const char *hold_id, int64 credits,
 	ul_arg_datum(&args, TimestampTzGetDatum(started), !session_bound);
 	arg_pointer(&args, request->metadata);
 	ul_arg_datum(&args, answer, false);
+	ul_arg_int8(&args, decision->overage[UL_MEASURE_AMOUNT]);
+	ul_arg_int8(&args, decision->overage[UL_MEASURE_TOKENS]);
 	ul_execute(UL_INSERT_HOLD, &args);
 }
 
@@ -212,7 +214,7 @@ ul_hold(const UlRequest *request, const char *hold_id, bool session_bound)
 								   ul_find_user(request->user_id), request->usage_type, now, false);
 	decision.hold_id = hold_id == NULL ? ul_make_up_hold_id() : hold_id;
 	answer = ul_decision_datum(&decision);
-	insert_hold(request, decision.hold_id, 0, &bucket_start, now, session_bound, answer);
+	insert_hold(request, &decision, &bucket_start, now, session_bound, answer);
 	return answer;
 }
 
@@ -256,7 +258,8 @@ ul_hold_credits(const char *user_id, int64 amount, int64 ttl, const char *hold_i
 		return;
 	decide_credits(&ledger, amount, &answer);
 	answer.hold_id = hold_id;
-	insert_hold(&request, hold_id, amount, NULL, ledger.now, false, ul_decision_datum(&answer));
+	answer.credits = amount;
+	insert_hold(&request, &answer, NULL, ledger.now, false, ul_decision_datum(&answer));
 }
 
 bool
@@ -328,10 +331,12 @@ measure_named(const UlDecision *decision)
 
 /*
  * Whether what is asked for beyond what was held is admitted by the windows
- * that it was held in; fills the decision if there was anything to ask.
+ * that it was held in, and the price of all is had (charge NULL: it is free).
+ * Fills the decision if there was anything to ask.
  */
 static bool
-admit_more(const UlHold *hold, const UlRequest *request, TimestampTz now, UlDecision *decision)
+admit_more(const UlHold *hold, const UlRequest *request, UlCharge *charge, TimestampTz now,
+		   UlDecision *decision)
 {
 	const UlType *type = ul_find_type(hold->usage_type);
 	const UlUser *user = ul_find_user(hold->user_id);
@@ -355,12 +360,16 @@ admit_more(const UlHold *hold, const UlRequest *request, TimestampTz now, UlDeci
 		claim->has = hold->measures[limit->measure];
 		count++;
 	}
-	if (count == 0)
-		return true;
-	ul_read_claims(claims, count, hold->user_id, hold->usage_type, now);
+	if (count > 0)
+		ul_read_claims(claims, count, hold->user_id, hold->usage_type, now);
 	for (int i = 0; i < count; i++)
 		ul_judge_claim(&claims[i]);
-	ul_decide(claims, count, now, decision);
+	if (charge != NULL)
+		(void) ul_charge_price(charge, claims, count);
+	if (count > 0)
+		ul_decide(claims, count, now, decision);
+	if (charge != NULL)
+		ul_charge_decide(charge, false, now, decision);
 	return decision->allowed;
 }
 
@@ -443,8 +452,10 @@ ul_settle(const UlHoldEnd *end)
 	TimestampTz now;
 	UlLedger	ledger;
 	UlHold	   *hold = lock_hold(end->hold_id, end->user_id, &ledger, &now);
-	UlDecision	decision = {.reason = "ok"};
+	UlDecision	decision = {.allowed = true,.reason = "ok"};
 	UlRequest	request = {0};
+	const UlRequest *priced = &request;
+	UlCharge   *charge;
 	int64		measures[UL_NMEASURES];
 	int64		event_id;
 	Datum		answer;
@@ -458,7 +469,7 @@ ul_settle(const UlHoldEnd *end)
 	request.event_subtype = hold->event_subtype;
 	request.amount = end->amount == NULL ? hold->measures[UL_MEASURE_AMOUNT] : *end->amount;
 	request.tokens_used = end->tokens_used != NULL ? end->tokens_used :
-		hold->has_tokens ? &hold->measures[UL_MEASURE_TOKENS] : NULL;
+		hold->has_tokens && request.amount > 0 ? &hold->measures[UL_MEASURE_TOKENS] : NULL;
 	request.duration_ms = end->duration_ms;
 	request.scene_id = end->scene_id;
 	request.status = "success";
@@ -470,13 +481,23 @@ ul_settle(const UlHoldEnd *end)
 		return settled_before(hold, request.amount == hold->settled_amount &&
 							  measures[UL_MEASURE_TOKENS] == hold->settled_tokens);
 	check_open(hold);
-	if (!admit_more(hold, &request, now, &decision))
+	charge = ul_charge_begin(&priced, 1);
+	if (charge != NULL)
+		ul_charge_settles(charge, hold, &ledger);
+	ul_request_measures(priced, measures);
+	if (!admit_more(hold, priced, charge, now, &decision))
 	{
 		decision.hold_id = hold->hold_id;
 		return ul_decision_datum(&decision);
 	}
 
+	if (charge != NULL)
+		request.credits_used = ul_charge_price_of(charge, 0);
 	event_id = ul_record(&request, "settle", now);
+	if (charge != NULL)
+		ul_charge_pay(charge, &event_id);
+	else
+		ul_charge_let_go(&ledger, hold);
 	report_settled(hold, &request, decision.reason, now, &decision);
 	decision.requested = measures[measure_named(&decision)];
 	decision.event_id = event_id;
@@ -490,11 +511,7 @@ ul_settle(const UlHoldEnd *end)
 static void
 give_back(const UlHold *hold, const UlHoldEnd *end, UlLedger *ledger, TimestampTz now)
 {
-	if (hold->credits > 0)
-	{
-		ul_ledger_end_hold(ledger, hold->credits);
-		ul_ledger_write(ledger);
-	}
+	ul_charge_let_go(ledger, hold);
 	if (end->status != NULL && hold->usage_type != NULL)
 	{
 		UlRequest	request = {

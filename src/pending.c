@@ -52,6 +52,9 @@ hold_of_slot(UlHold *hold, TupleTableSlot *slot, TimestampTz now)
 	hold->measures[UL_MEASURE_TOKENS] = ul_slot_int8(slot, Anum_hold_tokens_used, 0);
 	hold->has_tokens = !slot_attisnull(slot, Anum_hold_tokens_used);
 	hold->credits = ul_slot_int8(slot, Anum_hold_credits, 0);
+	hold->measures[UL_MEASURE_CREDITS] = hold->credits;
+	hold->overage[UL_MEASURE_AMOUNT] = ul_slot_int8(slot, Anum_hold_overage, 0);
+	hold->overage[UL_MEASURE_TOKENS] = ul_slot_int8(slot, Anum_hold_overage_tokens, 0);
 	hold->bucket_start = ul_slot_time(slot, Anum_hold_bucket_start, DT_NOBEGIN);
 	hold->created_at = ul_slot_time(slot, Anum_hold_created_at, DT_NOBEGIN);
 	hold->expires_at = ul_slot_time(slot, Anum_hold_expires_at, DT_NOEND);

@@ -37,6 +37,8 @@ typedef struct UlHold
 	int64		measures[UL_NMEASURES];
 	bool		has_tokens;
 	int64		credits;		/* what it has of the user's balance */
+	int64		overage[UL_NMEASURES];	/* what of it they pay for because it
+										 * is over a limit */
 	TimestampTz bucket_start;	/* where what settles it is booked */
 	TimestampTz created_at;
 	TimestampTz expires_at;

@@ -173,7 +173,9 @@ enum
 	Anum_hold_ended_at,
 	Anum_hold_settled_amount,
 	Anum_hold_settled_tokens,
-	Anum_hold_answer
+	Anum_hold_answer,
+	Anum_hold_overage,
+	Anum_hold_overage_tokens
 };
 
 enum
