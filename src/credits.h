@@ -8,6 +8,7 @@
 #ifndef UL_CREDITS_H
 #define UL_CREDITS_H
 
+#include "compat.h"
 #include "ledger.h"
 
 /* The composite type credit_decision, with what an error says besides */
@@ -55,7 +56,7 @@ extern bool ul_credit_reserve(const char *user_id, int64 amount, UlLedger *ledge
 extern TimestampTz ul_credit_settled_at(const char *user_id, const char *hold_id);
 
 /* Raises PT402 for a denied spend. */
-extern void ul_raise_no_credits(const UlCreditDecision *decision, int64 requested) pg_attribute_noreturn();
+pg_noreturn extern void ul_raise_no_credits(const UlCreditDecision *decision, int64 requested);
 
 /*
  * Gives back what a spend took; amount NULL: all that is left.  A user_id that
