@@ -29,7 +29,7 @@ ISOLATION = race_last_unit race_two_limits race_rollback race_savepoint \
 	race_credits race_credits_isolation race_credit_holds race_holds race_hold_ends race_holds_serializable
 # With the library preloaded, where a prepared transaction makes nobody wait.
 ISOLATION_SHARED = race_last_unit race_two_limits race_rollback race_savepoint \
-	race_config_change race_repeatable_read race_serializable race_shared_prepared race_load race_hand_edit race_truncate \
+	race_config_change race_repeatable_read race_serializable race_shared_prepared race_load race_hold_reading race_hand_edit race_truncate \
 	race_opposite_order race_idempotency race_track_never_waits race_corrections \
 	race_maintain race_check_never_waits race_attach race_alerts race_rate race_day_sums \
 	race_credits race_credits_isolation race_credit_holds race_holds race_hold_ends race_holds_serializable
