@@ -1,4 +1,5 @@
 /** The server without a browser: who gets in, what gets out. */
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signUserToken } from "../src/server/auth";
@@ -39,6 +40,16 @@ afterAll(async () => {
 	await dashboard?.stop();
 	await open?.stop();
 	await database?.close();
+});
+
+it("is installed with all that it imports", () => {
+	const folder = new URL("..", import.meta.url);
+	const read = (path: string) => readFileSync(new URL(path, folder), "utf8");
+	const { dependencies } = JSON.parse(read("package.json")) as { dependencies: Record<string, string> };
+	const imported = [...read("dist/server/cli.js").matchAll(/^import .*from "((?:@[^/"]+\/)?[^/"]+)/gm)]
+		.map(([, name = ""]) => name)
+		.filter((name) => !name.startsWith("node:"));
+	expect([...new Set(imported)].sort()).toEqual(Object.keys(dependencies).sort());
 });
 
 /** With headers that fetch does not let one set. */
