@@ -75,8 +75,9 @@ class Transaction:
 
     def written(self):
         """The rows that it writes at its end: cells with anything in them."""
-        return {key: {cell: vector for cell, vector in cells.items() if any(vector)}
+        sums = {key: {cell: vector for cell, vector in cells.items() if any(vector)}
                 for key, cells in self.sums().items()}
+        return {key: cells for key, cells in sums.items() if cells}
 
     def edited(self):
         """The keys whose rows it has locked by hand."""
@@ -84,7 +85,7 @@ class Transaction:
 
     def prepared_keys(self):
         """The keys that say that it is prepared."""
-        return self.prepared and {edit[1] for edit in self.all("edits")} | set(self.sums()) or set()
+        return self.prepared and {edit[1] for edit in self.all("edits")} | set(self.written()) or set()
 
     @property
     def truncates(self):
@@ -501,8 +502,8 @@ class LockGate(World):
         super().prepare(transaction)
         if transaction.keeps_snapshot:
             return
-        for key, cells in transaction.written().items():
-            if cells and not self.locks.setdefault(key, Lock()).held:
+        for key in transaction.written():
+            if not self.locks.setdefault(key, Lock()).held:
                 self.grant(transaction, key, EXCLUSIVE)
 
 
