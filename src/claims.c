@@ -583,14 +583,14 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 		use_rate(claim);
 	else if (consumed && claim->consumes != 0)
 	{
-		TimestampTz at = ul_limit_bucket_floor(limit, claim->user, now);
+		TimestampTz at = Max(ul_limit_bucket_floor(limit, claim->user, now), claim->sum.start);
 
 		if (claim->consumes_until != DT_NOEND)
 			add_held(claim, at, claim->consumes_until, claim->consumes);
 		else
 		{
 			ul_sum_make_room(&claim->sum, 1);
-			(void) ul_sum_add(&claim->sum, Max(at, claim->sum.start), claim->consumes);
+			(void) ul_sum_add(&claim->sum, at, claim->consumes);
 			ul_sum_parts(&claim->sum);
 		}
 	}

@@ -212,6 +212,11 @@ SELECT allowed FROM usage_consume('hold-12b', 'scan', 5);
 SET usage_limits.test_clock = '2025-05-02 11:30:00+00';
 SELECT :decision FROM usage_settle('hold-12b-a', 5);
 SELECT :decision FROM usage_settle('hold-12b-a', 4);
+-- after a reset that lies ahead, since something was booked there, it leaves with that
+SELECT usage_track('hold-12c', 'scan', occurred_at => '2025-05-02 11:31:00+00') > 0 AS tracked;
+SELECT allowed FROM usage_reset('hold-12c', 'scan');
+SELECT :decision FROM usage_hold('hold-12c', 'scan', 10, '3 hours', 'hold-12c-a');
+SELECT reset_at FROM usage_check('hold-12c', 'scan');
 DELETE FROM usage_limits_config WHERE usage_type = 'scan';
 
 -- Expiry is effective when it is read: the boundary instant is after it.
