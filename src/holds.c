@@ -340,6 +340,9 @@ ul_settle(const UlHoldEnd *end)
 		return ul_decision_datum(&decision);
 	}
 
+	/* of the limits that were asked; the one that is named says it of itself */
+	if (strcmp(decision.reason, "unlimited") == 0)
+		decision.reason = "ok";
 	event_id = ul_record(&request, "settle", now);
 	report_settled(hold, &request, decision.reason, now, &decision);
 	decision.requested = measures[measure_named(&decision)];

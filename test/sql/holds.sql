@@ -64,6 +64,10 @@ SELECT :decision FROM usage_settle('hold-3-a', tokens_used => 1100);
 SELECT :decision FROM usage_settle('hold-3-a', duration_ms => 6000);
 SELECT :decision FROM usage_settle('hold-3-a', tokens_used => 1000, duration_ms => 5000);
 SELECT amount, tokens_used, duration_ms FROM usage_counters WHERE user_id = 'hold-3';
+-- what is unlimited is not said of the limit that is named
+UPDATE usage_limits_config SET free_tier_limit = -1 WHERE limit_type = 'scribe_tokens_daily';
+SELECT allowed FROM usage_hold('hold-3', 'scribe', tokens_used => 1, hold_id => 'hold-3-b');
+SELECT :decision FROM usage_settle('hold-3-b', tokens_used => 2);
 DELETE FROM usage_limits_config WHERE usage_type = 'scribe';
 
 -- A soft limit admits more, and says so.
