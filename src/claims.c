@@ -271,9 +271,10 @@ falls_to(const UlClaim *claim, int64 usage)
 {
 	int			part;
 
+	if (ul_claim_used(claim) <= usage)
+		return DT_NOEND;
 	if (claim->limit->kind == UL_KIND_RATE)
-		return claim->sum.used > usage ?
-			ul_gcra_falls_to(&claim->rate_state, usage) : DT_NOEND;
+		return ul_gcra_falls_to(&claim->rate_state, usage);
 	if (claim->nheld > 0)
 		return held_falls_to(claim, usage);
 	part = is_sliding(claim) ? ul_sum_part_above(&claim->sum, usage) : -1;

@@ -22,7 +22,7 @@ from program import OPERATIONS, TYPES, USERS, Program
 from transactions import GATES
 
 CONNECTIONS = 4
-SHRINK_SECONDS = 60
+SHRINK_SECONDS = 120
 
 small = strategies.integers(0, 7)
 steps = strategies.tuples(

@@ -460,10 +460,20 @@ def report(config, key, subtype, all_subtypes, requested, usage, now, reason="ok
     return describe(claim, reason, requested(claim.limit), now)
 
 
+def claims_on_amount(config, key, subtype, now):
+    return [Claim(config, limit, key[0], now) for limit in config.of_type(key[1])
+            if limit.kind != "concurrency" and limit.measure == AMOUNT and limit.counts(subtype)]
+
+
+def takes_from_the_past(config, key, subtype, bucket, now):
+    """Whether no window that contains now has the bucket."""
+    claims = claims_on_amount(config, key, subtype, now)
+    return bool(claims) and all(bucket < claim.start for claim in claims)
+
+
 def check_not_below_zero(config, key, subtype, bucket, taken, rows, now):
     """Refuses to take more from a window that contains now than there is."""
-    claims = [Claim(config, limit, key[0], now) for limit in config.of_type(key[1])
-              if limit.kind != "concurrency" and limit.measure == AMOUNT and limit.counts(subtype)]
+    claims = claims_on_amount(config, key, subtype, now)
     for claim in claims:
         claim.add(Usage(rows, []))
     if not claims:
@@ -474,7 +484,7 @@ def check_not_below_zero(config, key, subtype, bucket, taken, rows, now):
         raise Refused("22023")
 
 
-def part_of(measure, already, after, amount):
+def share_back(measure, already, after, amount):
     """What a refund gives back of another measure than the amount."""
     if after >= amount:
         return measure - already

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from holds import Holds
 from reference import (AMOUNT, TOKENS, Config, Refused, Usage, check_limit, check_not_below_zero,
-                       claims_of, decide, part_of, report, vector_of)
+                       claims_of, decide, report, share_back,
+                       takes_from_the_past, vector_of)
 
 
 class Event:
@@ -459,7 +460,13 @@ class World(Holds):
         return result
 
     def take_away(self, transaction, key, subtype, bucket, amount, now):
-        check_not_below_zero(self.visible_config(transaction), key, subtype, bucket, amount,
+        """bucket(config) is what it is taken from."""
+        yield from self.lock_taker(transaction, key)
+        config = self.visible_config(transaction)
+        if not takes_from_the_past(config, key, subtype, bucket(config), now):
+            yield from self.pass_key(transaction, key)
+        config = self.visible_config(transaction)
+        check_not_below_zero(config, key, subtype, bucket(config), amount,
                              self.rows_for_taking(transaction, key), now)
 
     def lock_taker(self, transaction, key):
@@ -472,10 +479,9 @@ class World(Holds):
     def adjust(self, transaction, key, delta, subtype, now):
         self.check_type(transaction, key[1])
         if delta < 0:
-            yield from self.lock_taker(transaction, key)
+            yield from self.take_away(transaction, key, subtype,
+                                      lambda config: config.bucket(key, now, False), -delta, now)
         bucket = self.visible_config(transaction).bucket(key, now, False)
-        if delta < 0:
-            self.take_away(transaction, key, subtype, bucket, -delta, now)
         event = self.book(transaction, key, bucket, subtype or "", vector_of(delta), "adjust")
         return self.report(transaction, key, subtype, False, delta, event, now)
 
@@ -520,10 +526,9 @@ class World(Holds):
         back = left if amount is None else amount
         if back == 0 and (left > 0 or refunds or amount is not None):
             return self.report(transaction, key, subtype, False, back, None, now)
-        tokens = part_of(event.vector[TOKENS], already[TOKENS], already[AMOUNT] + back,
+        tokens = share_back(event.vector[TOKENS], already[TOKENS], already[AMOUNT] + back,
                          event.vector[AMOUNT])
-        yield from self.lock_taker(transaction, key)
-        self.take_away(transaction, key, subtype, event.bucket, back, now)
+        yield from self.take_away(transaction, key, subtype, lambda config: event.bucket, back, now)
         refund = self.book(transaction, key, event.bucket, event.subtype, vector_of(-back, -tokens),
                            "refund", event)
         return self.report(transaction, key, subtype, False, back, refund, now)
@@ -613,7 +618,6 @@ class SharedGate(World):
 
     def lock_taker(self, transaction, key):
         yield from self.acquire(transaction, ("setter", *key), SHARE)
-        yield from self.pass_key(transaction, key)
 
 
 GATES = {gate.name: gate for gate in (LockGate, SharedGate)}

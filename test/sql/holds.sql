@@ -158,6 +158,10 @@ SELECT :decision FROM usage_set_gauge('hold-9', 'storage_mb', 50);
 SELECT usage_adjust('hold-9', 'storage_mb', -51);
 SELECT :decision FROM usage_adjust('hold-9', 'storage_mb', -50);
 SELECT :decision FROM usage_settle('hold-9-b');
+-- what is below 0 will not have left when a hold does
+SELECT allowed FROM usage_hold('hold-9', 'storage_mb', 5, hold_id => 'hold-9-c');
+UPDATE usage_counters SET amount = amount - 200 WHERE user_id = 'hold-9';
+SELECT :decision FROM usage_check('hold-9', 'storage_mb');
 
 -- Several limits: the tighter is named, and none takes anything of a denied hold.
 SELECT :decision FROM usage_adjust('hold-10', 'export', 3);
