@@ -6,7 +6,7 @@ OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
 
 # The install script is these parts, in this order.
 SQL_PARTS = $(addprefix sql/parts/, header.sql clock.sql config.sql usage.sql rates.sql \
-	triggers.sql functions.sql credits.sql holds.sql attach.sql day_sums.sql analytics.sql preview.sql http.sql doctor.sql privileges.sql)
+	triggers.sql functions.sql credits.sql holds.sql attach.sql gate.sql day_sums.sql analytics.sql preview.sql http.sql doctor.sql privileges.sql)
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
@@ -52,3 +52,12 @@ sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS)
 .PHONY: bench
 bench:
 	sh test/bench/run
+
+# Tests that take long, or need a server built from its source: see the scripts.
+.PHONY: check-crash check-assert check-postgres
+check-crash:
+	sh test/crash/run
+check-assert:
+	sh test/assert/run assert sanitize valgrind
+check-postgres:
+	sh test/assert/run postgres

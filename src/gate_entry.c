@@ -12,6 +12,7 @@
 #include "common/cryptohash.h"
 #include "common/hashfn.h"
 #include "common/sha2.h"
+#include "miscadmin.h"
 
 #include "gate_entry.h"
 #include "schema.h"
@@ -40,6 +41,7 @@ make_key(UlEntryKey *key, const UlPin *pin)
 	size_t		user_length = strlen(pin->user_id);
 
 	memset(key, 0, sizeof(*key));
+	key->database = MyDatabaseId;
 	key->relid = ul_schema()->oid[UL_USAGE_COUNTERS];
 	if (type_length + user_length < UL_KEY_BYTES)
 	{

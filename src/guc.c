@@ -407,7 +407,7 @@ ul_guc_init(void)
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable("usage_limits.max_counters",
 								"Sets how many users and usage types shared memory has room for at once.",
-								"Each takes about 280 bytes. Those that are not in use make room for others; where there is none, locks are used instead.",
+								"Each takes about 260 bytes. Those that are not in use make room for others; where there is none, locks are used instead.",
 								&ul_max_counters, 100000, 16, 100000000,
 								PGC_POSTMASTER, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("usage_limits.on_track_error",

@@ -490,7 +490,7 @@ ul_shmem_usage(int *used_entries, int *used_nodes, int *max_nodes)
 }
 
 UlRef
-ul_next_dirty(UlRef from, Oid relid)
+ul_next_entry(UlRef from, Oid relid)
 {
 	UlRef		last;
 
@@ -501,8 +501,17 @@ ul_next_dirty(UlRef from, Oid relid)
 	/* read without a lock: who comes looks again with it */
 	for (UlRef ref = from + 1; ref <= last; ref++)
 		if (entries[ref].state != UL_ENTRY_FREE && entries[ref].key.relid == relid &&
-			(entries[ref].relaxed != 0 || entries[ref].denials != 0))
+			entries[ref].key.database == MyDatabaseId)
 			return ref;
+	return 0;
+}
+
+UlRef
+ul_next_dirty(UlRef from, Oid relid)
+{
+	while ((from = ul_next_entry(from, relid)) != 0)
+		if (entries[from].relaxed != 0 || entries[from].denials != 0)
+			return from;
 	return 0;
 }
 
@@ -532,19 +541,24 @@ void
 ul_note_database(bool dirty, TimestampTz at)
 {
 	static UlDatabase *mine = NULL;
+	TimestampTz since;
 	Latch	   *wake = NULL;
 
 	/* often, and then nothing changes */
 	if (mine != NULL && mine->database == MyDatabaseId && (mine->dirty || !dirty) &&
 		at - mine->used_at < USECS_PER_MINUTE)
 		return;
+	since = GetCurrentTimestamp();	/* "at" may be a test's clock */
 	SpinLockAcquire(&shared->mutex);
 	mine = find_database(MyDatabaseId, true);
 	if (mine != NULL)
 	{
 		mine->used_at = at;
 		if (dirty && !mine->dirty)
+		{
+			mine->dirty_since = since;
 			wake = shared->launcher;
+		}
 		mine->dirty = mine->dirty || dirty;
 	}
 	SpinLockRelease(&shared->mutex);

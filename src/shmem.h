@@ -20,7 +20,7 @@
 /* Position in the array of entries or of nodes; 0 is none. */
 typedef uint32 UlRef;
 
-#define UL_KEY_BYTES	60
+#define UL_KEY_BYTES	56
 
 /*
  * A user and usage type: the type, a zero, the user and zeros; or, where they
@@ -28,7 +28,9 @@ typedef uint32 UlRef;
  */
 typedef struct UlEntryKey
 {
-	Oid			relid;			/* of usage_counters */
+	Oid			database;
+	Oid			relid;			/* of usage_counters; the same in a copy of
+								 * the database */
 	char		bytes[UL_KEY_BYTES];
 } UlEntryKey;
 
@@ -39,8 +41,8 @@ typedef struct UlSharedSum
 	TimestampTz end;
 	uint64		subtype;		/* its hash; 0: all */
 	int64		committed;		/* not of a sliding window */
-	UlRef		parts;			/* of a sliding window, newest first */
 	int64		sub_bucket;		/* of a sliding window; else 0 */
+	UlRef		parts;			/* of a sliding window, newest first */
 	uint8		measure;
 } UlSharedSum;
 
@@ -165,8 +167,10 @@ typedef enum UlStat
 	UL_STAT_COLD_LOADS,
 	UL_STAT_WAITS,
 	UL_STAT_EVICTIONS,
+	UL_STAT_LOCKED,				/* decisions under a key's lock */
 	UL_STAT_SLOT_OVERFLOWS,
 	UL_STAT_FLUSHED,
+	UL_STAT_TRACK_ERRORS,
 	UL_NSTATS
 } UlStat;
 
@@ -175,6 +179,7 @@ typedef struct UlDatabase
 {
 	Oid			database;		/* InvalidOid: the place is free */
 	bool		dirty;			/* shared memory has what is in no table yet */
+	TimestampTz dirty_since;
 	TimestampTz used_at;
 	TimestampTz maintained_at;
 	TimestampTz flushed_at;
@@ -243,8 +248,11 @@ extern void ul_mark_relation(Oid relid);
 /* Entries and nodes in use. */
 extern void ul_shmem_usage(int *entries, int *nodes, int *max_nodes);
 
-/* The entry of a relation from a place on that holds what is in no table, or 0. */
+/* The entry of a relation of this database from a place on that holds what is in no table, or 0. */
 extern UlRef ul_next_dirty(UlRef from, Oid relid);
+
+/* The entry of a relation from a place on, or 0; of this database, as above. */
+extern UlRef ul_next_entry(UlRef from, Oid relid);
 
 /*
  * Notes that this database is used or, dirty, that the worker has something to

@@ -75,6 +75,10 @@ static const struct
 	{"usage_install_defaults", ADMIN},
 	/* the view usage_open_holds calls it */
 	{"usage_limits_session_lives", ADMIN},
+	/* the views usage_limits_stats and usage_limits_memory call them */
+	{"usage_limits_entries", ADMIN},
+	{"usage_limits_stat", ADMIN},
+	{"usage_limits_stats_reset", ADMIN},
 	{"usage_limits_version", READER | APP | ADMIN},
 	{"usage_maintain", ADMIN},
 	{"usage_now", READER | APP | ADMIN},
@@ -111,6 +115,7 @@ static const char *const config_tables[] = {
 /* Tables that say what has happened, which the part admin may read */
 static const char *const log_tables[] = {
 	"usage_alert_log", "usage_config_log", "usage_denials", "usage_events", "usage_open_holds",
+	"usage_limits_stats", "usage_limits_memory",
 	"user_credits", "credit_grants", "credit_transactions", "credit_draws"
 };
 
@@ -119,7 +124,7 @@ static const char *const relations[] = {
 	"usage_limits_config", "usage_limit_overrides", "usage_types", "usage_actions",
 	"usage_counters", "user_usage", "usage_events", "usage_events_default",
 	"user_subscriptions", "usage_resets", "usage_idempotency", "usage_rates", "usage_holds",
-	"usage_open_holds", "usage_members",
+	"usage_open_holds", "usage_members", "usage_limits_stats", "usage_limits_memory",
 	"usage_alerts", "usage_alert_log", "usage_denials", "usage_config_log",
 	"usage_days", "usage_day_sums", "usage_day_marks",
 	"user_credits", "credit_grants", "credit_transactions", "credit_draws", "credit_costs"

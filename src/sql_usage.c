@@ -118,6 +118,7 @@ track_with_warning(FunctionCallInfo fcinfo)
 		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
 		event_id = 0;
+		ul_count(UL_STAT_TRACK_ERRORS);
 		ereport(WARNING,
 				(errcode(error->sqlerrcode),
 				 errmsg("usage was not tracked: %s", error->message)));

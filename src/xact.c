@@ -512,6 +512,7 @@ ul_xact_lock(UlKey *key)
 
 	level = current_level();
 	waited = ul_gate_lock(key->hash);
+	ul_count(UL_STAT_LOCKED);
 	key->locked_level = level->level;
 	key->next_locked = level->locked;
 	level->locked = key;

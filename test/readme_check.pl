@@ -216,7 +216,7 @@ for my $row (rows(qq{
 			WITH ORDINALITY r (part, n) WHERE has_function_privilege('readme_' || r.part, p.oid, 'EXECUTE'))
 	FROM $members JOIN pg_proc p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
 	WHERE p.prorettype <> 'trigger'::regtype
-		AND (p.proname !~ '^usage_limits_' OR p.proname = 'usage_limits_version')
+		AND (p.proname !~ '^usage_limits_' OR p.proname IN ('usage_limits_version', 'usage_limits_stats_reset'))
 	ORDER BY p.proname}))
 {
 	my ($name, $comment, $result, $may) = @$row;

@@ -46,6 +46,12 @@ UNION ALL
 	FROM pg_prepared_xacts p
 	WHERE p.database = current_database() AND p.prepared < usage_now() - interval '1 hour'
 UNION ALL
+	SELECT 'warning', format('shared memory is nearly full: %s of %s entries and %s of %s nodes are in use, and entries were evicted %s times',
+			s.entries_used, s.entries_max, s.nodes_used, s.nodes_max, s.evictions),
+		'Raise usage_limits.max_counters and restart: what finds no room goes by locks and tables, which is slower.'
+	FROM usage_limits_stat() s
+	WHERE s.nodes_used > 0.9 * s.nodes_max OR (s.entries_used > 0.9 * s.entries_max AND s.evictions > s.entries_max)
+UNION ALL
 	SELECT DISTINCT 'info', format('the setting usage_limits.overrides hides the value of "%s" for tier "%s"', l.limit_type, e.names[2]),
 		'The setting, or the environment variable that it comes from, goes before the table.'
 	FROM string_to_table(current_setting('usage_limits.overrides', true), ',') AS s (entry)

@@ -64,7 +64,7 @@ my $marked = value($primary, q{
 	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 	WHERE d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'usage_limits')
 		AND p.provolatile = 'v' AND p.prorettype <> 'trigger'::regtype
-		AND p.proname <> ALL ('{usage_now,usage_limits_session_lives}'::text[])});
+		AND p.proname <> ALL ('{usage_now,usage_limits_session_lives,usage_limits_stat,usage_limits_entries,usage_limits_stats_reset}'::text[])});
 is(join(' ', sort keys %writers), $marked, 'every function that writes is tried');
 
 # What reads, as one value.
