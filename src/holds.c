@@ -37,7 +37,7 @@ arg_int8_or_null(UlArgs *args, const int64 *value)
 	ul_arg_datum(args, value == NULL ? (Datum) 0 : Int64GetDatum(*value), value == NULL);
 }
 
-static void unknown_hold(const char *hold_id) pg_attribute_noreturn();
+pg_noreturn static void unknown_hold(const char *hold_id);
 
 static void
 unknown_hold(const char *hold_id)
@@ -413,25 +413,33 @@ compare_keys(const ListCell *a, const ListCell *b)
 int64
 ul_release_all(const UlHoldEnd *end, const char *usage_type)
 {
-	List	   *holds = NIL;
+	List	   *holds;
 	List	   *keys = NIL;
 	ListCell   *cell;
 	TimestampTz now;
+	bool		waited;
 	int64		count = 0;
 
-	ul_read_open_holds(end->user_id, usage_type, ul_now(), collect_hold, &holds);
-	foreach(cell, holds)
+	/* whoever was waited for may have taken more */
+	do
 	{
-		const UlHold *hold = lfirst(cell);
+		waited = false;
+		holds = NIL;
+		ul_read_open_holds(end->user_id, usage_type, ul_now(), collect_hold, &holds);
+		foreach(cell, holds)
+		{
+			const UlHold *hold = lfirst(cell);
 
-		keys = list_append_unique_ptr(keys, ul_xact_key(hold->user_id, hold->usage_type));
-	}
-	list_sort(keys, compare_keys);
-	foreach(cell, keys)
-	{
-		(void) ul_xact_lock(lfirst(cell));
-		ul_xact_close(lfirst(cell));
-	}
+			keys = list_append_unique_ptr(keys, ul_xact_key(hold->user_id, hold->usage_type));
+		}
+		list_sort(keys, compare_keys);
+		foreach(cell, keys)
+		{
+			if (ul_xact_lock(lfirst(cell)))
+				waited = true;
+			ul_xact_close(lfirst(cell));
+		}
+	} while (waited);
 
 	now = ul_now();
 	foreach(cell, holds)
