@@ -39,6 +39,7 @@ def hashes(driver):
     for user in USERS:
         for usage_type in TYPES:
             with psycopg2.connect(driver.dsn) as connection, connection.cursor() as cursor:
+                cursor.execute("DELETE FROM usage_limits_config")
                 cursor.execute("SELECT usage_adjust(%s, %s, 1)", (user, usage_type))
                 cursor.execute("SELECT usage_adjust(%s, %s, -1)", (user, usage_type))
                 cursor.execute("SELECT DISTINCT classid::bigint << 32 | objid::bigint FROM pg_locks"
