@@ -30,6 +30,8 @@ typedef struct UlGroup
 	bool		booked;			/* at the shared gate */
 	UlUse	   *uses;
 	int			nuses;
+	UlRateTest *rates;			/* that are used at the shared gate */
+	int			nrates;
 	int64		measures[UL_NMEASURES]; /* sums of the requests */
 } UlGroup;
 
@@ -406,10 +408,13 @@ reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int co
 			  TimestampTz now)
 {
 	UlTest	   *tests = palloc(sizeof(UlTest) * group->nclaims);
-	bool		holds = ul_holds_exist();
-	int			ntests;
+	int			ntests = ul_claim_tests(claims, group->nclaims, tests);
+	bool		holds = ntests > 0 && ul_holds_exist();
 	UlOutcome	outcome;
 
+	/* where there are only rates, there is nothing to be booked before they are used */
+	if (ntests == 0)
+		return UL_ADMITTED;
 	if (holds)
 	{
 		/* what they hold must not change before the gate answers */
@@ -417,7 +422,6 @@ reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int co
 		ul_read_held(claims, group->nclaims, requests[0].user_id, group->usage_type, NULL);
 	}
 	ntests = ul_claim_tests(claims, group->nclaims, tests);
-	ul_read_rates(claims, group->nclaims);
 	make_uses(group, requests, count, now);
 	if (group->relaxed)
 		outcome = use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1, now);
@@ -428,6 +432,35 @@ reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int co
 	pfree(tests);
 	if (!holds && group->booked && ul_holds_exist())
 		return UL_AGAIN;
+	return outcome;
+}
+
+/*
+ * Uses the groups' rates at the shared gate, when nothing else denies; what is
+ * used is given back with what is booked.
+ */
+static UlOutcome
+use_group_rates(UlGroup *groups, int ngroups, UlClaim *claims)
+{
+	UlOutcome	outcome = UL_ADMITTED;
+
+	for (int i = 0; i < ngroups; i++)
+	{
+		for (int j = 0; j < groups[i].nclaims; j++)
+		{
+			UlClaim    *claim = &claims[groups[i].first_claim + j];
+
+			if (claim->limit->kind != UL_KIND_RATE || ul_claim_uses_rate(claim))
+				continue;
+			ul_read_rates(claim, 1);
+			ul_judge_claim(claim);
+			if (claim->exceeded && ul_claim_denies(claim))
+				return UL_REFUSED;
+		}
+	}
+	for (int i = 0; outcome == UL_ADMITTED && i < ngroups; i++)
+		outcome = ul_take_rates(groups[i].key, claims + groups[i].first_claim,
+								groups[i].nclaims, &groups[i].rates, &groups[i].nrates);
 	return outcome;
 }
 
@@ -444,6 +477,9 @@ unbook_groups(UlGroup *groups, int ngroups, TimestampTz now)
 		else if (group->booked)
 			ul_xact_unbook(group->key, group->uses, group->nuses);
 		group->booked = false;
+		if (group->nrates > 0)
+			ul_shared_unuse_rates(&group->key->pin, group->rates, group->nrates, now);
+		group->nrates = 0;
 	}
 }
 
@@ -471,8 +507,12 @@ reserve_groups(UlGroup *groups, int ngroups, UlClaim *claims, const UlRequest *r
 		if (outcome == UL_AGAIN || outcome == UL_UNAVAILABLE)
 			break;
 	}
+	if (outcome == UL_ADMITTED)
+		outcome = use_group_rates(groups, ngroups, claims);
 	if (outcome != UL_ADMITTED)
 		unbook_groups(groups, ngroups, now);
+	for (int i = 0; outcome == UL_REFUSED && i < ngroups; i++)
+		ul_read_rates(claims + groups[i].first_claim, groups[i].nclaims);
 	return outcome;
 }
 
@@ -565,7 +605,7 @@ read_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 
 /*
  * The same at the shared gate, which books what it admits at once; NULL where
- * the keys' locks are needed, as they are for the states of rates.
+ * the keys' locks are needed.
  */
 static UlClaim *
 ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
@@ -577,8 +617,6 @@ ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 											  *now, nclaims);
 		UlOutcome	outcome;
 
-		if (use_rates(claims, *nclaims))
-			break;
 		if (charge != NULL)
 			ul_charge_make_room(charge, claims, *nclaims);
 		outcome = reserve_groups(groups, ngroups, claims, requests, count, *now);
@@ -589,6 +627,45 @@ ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 		*now = ul_now();
 	}
 	return NULL;
+}
+
+/* Whether a judged claim denies. */
+static bool
+is_denied(const UlClaim *claims, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (claims[i].exceeded && ul_claim_denies(&claims[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Uses rates where all else was decided by the keys' locks, and admits it: at
+ * the shared gate if they can be had there, else they will be stored.
+ */
+static void
+use_locked_rates(UlGroup *groups, int ngroups, UlClaim *claims, int nclaims, TimestampTz now)
+{
+	UlOutcome	outcome = UL_AGAIN;
+
+	if (!use_rates(claims, nclaims) || !ul_shared_gate())
+		return;
+	for (int round = 0; outcome == UL_AGAIN && round < MAX_ROUNDS; round++)
+	{
+		if (is_denied(claims, nclaims))
+			return;
+		outcome = use_group_rates(groups, ngroups, claims);
+		if (outcome != UL_ADMITTED)
+			unbook_groups(groups, ngroups, now);
+	}
+	if (outcome == UL_AGAIN || outcome == UL_UNAVAILABLE)
+		for (int i = 0; i < ngroups; i++)
+			if (use_rates(claims + groups[i].first_claim, groups[i].nclaims))
+				ul_xact_own_rates(groups[i].key);
+	if (outcome != UL_ADMITTED)
+		ul_read_rates(claims, nclaims);
+	for (int i = 0; i < nclaims; i++)
+		ul_judge_claim(&claims[i]);
 }
 
 /* Adds to what is booked for a request what it has cost beyond what was known then. */
@@ -667,10 +744,11 @@ judge_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
 			claims = read_groups(groups, ngroups, requests, count, dry_run, now, nclaims);
 		for (int i = 0; i < *nclaims; i++)
 			ul_judge_claim(&claims[i]);
-		if (charge == NULL)
-			return claims;
-		if (!ul_charge_price(charge, claims, *nclaims) || !asked)
-			return claims;
+		if (charge != NULL && ul_charge_price(charge, claims, *nclaims) && asked)
+			continue;
+		if (!asked && !dry_run)
+			use_locked_rates(groups, ngroups, claims, *nclaims, *now);
+		return claims;
 	}
 }
 

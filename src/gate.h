@@ -94,6 +94,13 @@ extern bool ul_gate_try_sum_days(void);
  */
 extern void ul_gate_lock_credits(const char *user_id, bool alone);
 
+/*
+ * Keeps those who flush the states of rates out, to the end of the transaction;
+ * and, if that can be had at once, those who change usage_rates by hand.
+ */
+extern void ul_gate_lock_rates(void);
+extern bool ul_gate_try_flush_rates(void);
+
 /* A question about one sum: would "requested" more be at most "value"? */
 typedef struct UlTest
 {

@@ -43,6 +43,7 @@
 #define LOCK_CLASS_ALERT		0x7511
 #define LOCK_CLASS_DAYS			0x7520
 #define LOCK_CLASS_CREDITS		0x7522
+#define LOCK_CLASS_RATES		0x7523
 
 /* Users share this many locks of credits. */
 #define CREDIT_LOCKS 1024
@@ -260,6 +261,30 @@ ul_gate_lock_credits(const char *user_id, bool alone)
 	LOCKTAG		tag = lock_tag(hash_pair(user_id, "") % CREDIT_LOCKS, LOCK_CLASS_CREDITS);
 
 	(void) LockAcquire(&tag, alone ? ExclusiveLock : ShareLock, false, false);
+}
+
+static LOCKTAG
+rates_tag(void)
+{
+	return lock_tag(ul_schema()->oid[UL_USAGE_RATES], LOCK_CLASS_RATES);
+}
+
+void
+ul_gate_lock_rates(void)
+{
+	LOCKTAG		tag = rates_tag();
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* Whoever truncates the table has that lock first, and would wait for this one. */
+bool
+ul_gate_try_flush_rates(void)
+{
+	LOCKTAG		tag = rates_tag();
+
+	return ConditionalLockRelationOid(ul_schema()->oid[UL_USAGE_RATES], RowExclusiveLock) &&
+		LockAcquire(&tag, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 typedef struct ReadState

@@ -327,6 +327,22 @@ compare_limits(const void *a, const void *b)
 	return strcmp((*(UlLimit *const *) a)->limit_type, (*(UlLimit *const *) b)->limit_type);
 }
 
+/*
+ * Counters and gauges of a type share one durability.  Where there are only
+ * rates, uses are relaxed if that is what all of them say.
+ */
+static void
+join_durability(UlType *type, const UlLimit *limit)
+{
+	if (limit->kind == UL_KIND_COUNTER || limit->kind == UL_KIND_GAUGE)
+	{
+		type->relaxed = limit->relaxed;
+		type->has_sums = true;
+	}
+	else if (limit->kind == UL_KIND_RATE && !type->has_sums)
+		type->relaxed = limit->relaxed && (type->relaxed || !type->has_rate);
+}
+
 /* Joins the rows that were read: limits to types, overrides to limits. */
 static void
 link_config(UlConfig *into)
@@ -349,8 +365,7 @@ link_config(UlConfig *into)
 		type->limits[type->nlimits++] = limit;
 		if (limit->kind == UL_KIND_CONCURRENCY)
 			type->has_concurrency = true;
-		else if (limit->relaxed && limit->kind != UL_KIND_RATE)
-			type->relaxed = true;
+		join_durability(type, limit);
 		if (limit->kind == UL_KIND_GAUGE)
 			type->has_gauge = true;
 		if (limit->kind == UL_KIND_RATE)
