@@ -136,7 +136,8 @@ ul_hold(const UlRequest *request, const char *hold_id, bool session_bound)
 	Datum		answer;
 	TimestampTz now;
 	TimestampTz expires_at;
-	TimestampTz bucket_start;
+	UlPosting	postings[UL_MAX_SUBJECTS];
+	int			npostings;
 	int			pid = 0;
 	TimestampTz started = 0;
 	UlArgs		args = {0};
@@ -156,12 +157,10 @@ ul_hold(const UlRequest *request, const char *hold_id, bool session_bound)
 		}
 	}
 
-	now = ul_consume(request, 1, &decision);
+	npostings = ul_consume_hold(request, postings, &now, &decision);
 	if (!decision.allowed || request->amount == 0)
 		return ul_decision_datum(&decision);
 	expires_at = end_of(now, request->ttl);
-	bucket_start = ul_bucket_start(ul_find_type(request->usage_type),
-								   ul_find_user(request->user_id), request->usage_type, now, false);
 	decision.hold_id = hold_id == NULL ? ul_make_up_hold_id() : hold_id;
 	answer = ul_decision_datum(&decision);
 	if (session_bound)
@@ -173,26 +172,52 @@ ul_hold(const UlRequest *request, const char *hold_id, bool session_bound)
 	ul_arg_text(&args, request->event_subtype);
 	ul_arg_int8(&args, request->amount);
 	arg_int8_or_null(&args, request->tokens_used);
-	ul_arg_time(&args, bucket_start);
+	ul_arg_time(&args, postings[0].use.bucket_start);
 	ul_arg_time(&args, now);
 	ul_arg_time(&args, expires_at);
 	ul_arg_datum(&args, Int64GetDatum(pid), !session_bound);
 	ul_arg_datum(&args, TimestampTzGetDatum(started), !session_bound);
 	arg_pointer(&args, request->metadata);
 	ul_arg_datum(&args, answer, false);
+	ul_arg_text(&args, npostings > 1 ? postings[1].user->user_id : NULL);
+	arg_int8_or_null(&args, npostings > 1 ? &postings[1].use.bucket_start : NULL);
 	ul_execute(UL_INSERT_HOLD, &args);
 	return answer;
 }
 
+/* The keys that a hold counts for; their number. */
+static int
+keys_of_hold(const UlHold *hold, UlKey **keys)
+{
+	keys[0] = ul_xact_key(hold->user_id, hold->usage_type);
+	if (hold->account_id == NULL)
+		return 1;
+	keys[1] = ul_xact_key(hold->account_id, hold->usage_type);
+	return 2;
+}
+
+/* Whom a hold counts for; their number. */
+static int
+subjects_of_hold(const UlHold *hold, const UlUser **subjects)
+{
+	UlRequest	request = {
+		.user_id = hold->user_id,
+		.bucket_start = &hold->bucket_start,
+		.account_id = hold->account_id,
+	};
+
+	return ul_request_subjects(&request, subjects);
+}
+
 /*
- * The hold, with its key locked; NULL if there is none of that id, an error if
+ * The hold, with its keys locked; NULL if there is none of that id, an error if
  * it is another user's.  The instant of its state goes to *now.
  */
 static UlHold *
 lock_hold(const char *hold_id, const char *user_id, TimestampTz *now)
 {
 	UlHold	   *hold;
-	UlKey	   *key;
+	UlKey	   *keys[UL_MAX_SUBJECTS];
 
 	*now = ul_now();
 	hold = ul_find_hold(hold_id, *now);
@@ -202,9 +227,7 @@ lock_hold(const char *hold_id, const char *user_id, TimestampTz *now)
 		unknown_hold(hold_id);
 
 	/* whoever had the lock may have ended it */
-	key = ul_xact_key(hold->user_id, hold->usage_type);
-	(void) ul_xact_lock(key);
-	ul_xact_close(key);
+	ul_xact_close(keys, keys_of_hold(hold, keys));
 	*now = ul_now();
 	return ul_find_hold(hold_id, *now);
 }
@@ -242,30 +265,35 @@ static bool
 admit_more(const UlHold *hold, const UlRequest *request, TimestampTz now, UlDecision *decision)
 {
 	const UlType *type = ul_find_type(hold->usage_type);
-	const UlUser *user = ul_find_user(hold->user_id);
+	const TimestampTz buckets[] = {hold->bucket_start, hold->account_bucket_start};
+	const UlUser *subjects[UL_MAX_SUBJECTS];
+	int			nsubjects = subjects_of_hold(hold, subjects);
 	int			nlimits = type == NULL ? 0 : type->nlimits;
-	UlClaim    *claims = palloc(sizeof(UlClaim) * Max(nlimits, 1));
+	UlClaim    *claims = palloc(sizeof(UlClaim) * Max(nlimits * nsubjects, 1));
 	int64		measures[UL_NMEASURES];
 	int			count = 0;
 
 	ul_request_measures(request, measures);
-	for (int i = 0; i < nlimits; i++)
+	for (int i = 0; i < nlimits * nsubjects; i++)
 	{
-		const UlLimit *limit = type->limits[i];
+		const UlLimit *limit = type->limits[i % nlimits];
+		int			subject = i / nlimits;
 		UlClaim    *claim = &claims[count];
 
 		if (!ul_limit_sums(limit) ||
 			measures[limit->measure] <= hold->measures[limit->measure] ||
 			!ul_limit_counts(limit, hold->event_subtype) ||
-			!ul_init_claim_of_hold(claim, limit, user, hold->hold_id, hold->bucket_start, now))
+			!ul_init_claim_of_hold(claim, limit, subjects[subject], hold->hold_id,
+								   buckets[subject], now))
 			continue;
+		claim->of_account = subject > 0;
 		claim->requested = measures[limit->measure];
 		claim->has = hold->measures[limit->measure];
 		count++;
 	}
 	if (count == 0)
 		return true;
-	ul_read_claims(claims, count, hold->user_id, hold->usage_type, now);
+	ul_read_claims(claims, count);
 	for (int i = 0; i < count; i++)
 		ul_judge_claim(&claims[i]);
 	ul_decide(claims, count, now, decision);
@@ -278,11 +306,13 @@ report_settled(const UlHold *hold, const UlRequest *request, const char *reason,
 			   UlDecision *decision)
 {
 	const UlType *type = ul_find_type(hold->usage_type);
+	const UlUser *subjects[UL_MAX_SUBJECTS];
+	int			nsubjects = subjects_of_hold(hold, subjects);
 	UlClaim    *claims;
-	int			nlimits = ul_claims_of_type(type, ul_find_user(hold->user_id), now, &claims);
+	int			nclaims = ul_claims_of_type(type, subjects, nsubjects, now, &claims);
 	int			count = 0;
 
-	for (int i = 0; i < nlimits; i++)
+	for (int i = 0; i < nclaims; i++)
 		if (ul_limit_counts(claims[i].limit, hold->event_subtype))
 			claims[count++] = claims[i];
 	memset(decision, 0, sizeof(*decision));
@@ -291,8 +321,7 @@ report_settled(const UlHold *hold, const UlRequest *request, const char *reason,
 						   now, decision);
 	else
 	{
-		ul_read_claims_without(claims, count, hold->user_id, hold->usage_type, now,
-							   hold->hold_id);
+		ul_read_claims_without(claims, count, hold->hold_id);
 		ul_report(claims, count, reason, now, decision);
 	}
 }
@@ -321,6 +350,8 @@ ul_settle(const UlHoldEnd *end)
 	request.status = "success";
 	request.metadata = end->metadata == NULL ? hold->metadata : end->metadata;
 	request.bucket_start = &hold->bucket_start;
+	request.account_id = hold->account_id;
+	request.account_bucket_start = &hold->account_bucket_start;
 	ul_request_measures(&request, measures);
 
 	if (hold->state == UL_HOLD_SETTLED)
@@ -398,37 +429,21 @@ collect_hold(const UlHold *hold, void *arg)
 	*holds = lappend(*holds, copy);
 }
 
-static int
-compare_keys(const ListCell *a, const ListCell *b)
-{
-	uint64		left = ((const UlKey *) lfirst(a))->hash;
-	uint64		right = ((const UlKey *) lfirst(b))->hash;
-
-	return left < right ? -1 : left > right ? 1 : 0;
-}
-
 int64
 ul_release_all(const UlHoldEnd *end, const char *usage_type)
 {
 	List	   *holds = NIL;
-	List	   *keys = NIL;
+	UlKey	  **keys;
+	int			nkeys = 0;
 	ListCell   *cell;
 	TimestampTz now;
 	int64		count = 0;
 
 	ul_read_open_holds(end->user_id, usage_type, ul_now(), collect_hold, &holds);
+	keys = palloc(sizeof(UlKey *) * UL_MAX_SUBJECTS * Max(list_length(holds), 1));
 	foreach(cell, holds)
-	{
-		const UlHold *hold = lfirst(cell);
-
-		keys = list_append_unique_ptr(keys, ul_xact_key(hold->user_id, hold->usage_type));
-	}
-	list_sort(keys, compare_keys);
-	foreach(cell, keys)
-	{
-		(void) ul_xact_lock(lfirst(cell));
-		ul_xact_close(lfirst(cell));
-	}
+		nkeys += keys_of_hold(lfirst(cell), keys + nkeys);
+	ul_xact_close(keys, nkeys);
 
 	now = ul_now();
 	foreach(cell, holds)

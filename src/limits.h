@@ -118,6 +118,7 @@ typedef struct UlReset
 typedef struct UlUser
 {
 	char	   *user_id;		/* hash key */
+	char	   *account_id;		/* he belongs to; NULL: none */
 	char	   *tier;
 	char	   *status;			/* NULL: no subscription */
 	TimestampTz status_since;
@@ -177,6 +178,14 @@ extern const UlLimit *ul_find_misnamed(const char *usage_type);
 
 /* A user's facts; never NULL. */
 extern const UlUser *ul_find_user(const char *user_id);
+
+/*
+ * Whose limits hold for what a user does: his own, and after him the account he
+ * belongs to; their number.  An account belongs to nobody, whatever the table
+ * says of it.
+ */
+#define UL_MAX_SUBJECTS 2
+extern int	ul_subjects(const char *user_id, const UlUser **subjects);
 
 /*
  * The tier that counts at an instant for what a subscription says; status is

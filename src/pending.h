@@ -36,6 +36,8 @@ typedef struct UlHold
 	int64		measures[UL_NMEASURES];
 	bool		has_tokens;
 	TimestampTz bucket_start;	/* where what settles it is booked */
+	char	   *account_id;		/* that it counts for too; NULL: none */
+	TimestampTz account_bucket_start;
 	TimestampTz created_at;
 	TimestampTz expires_at;
 	int			backend_pid;	/* 0: bound to no session */
@@ -63,5 +65,12 @@ extern UlHold *ul_find_hold(const char *hold_id, TimestampTz now);
 typedef void (*UlHoldSeen) (const UlHold *hold, void *arg);
 extern void ul_read_open_holds(const char *user_id, const char *usage_type, TimestampTz now,
 							   UlHoldSeen seen, void *arg);
+
+/*
+ * The same for each hold that counts for a user and type: his own, and those of
+ * the members of an account; bucket_start is where it counts for him.
+ */
+extern void ul_read_counting_holds(const char *user_id, const char *usage_type, TimestampTz now,
+								   UlHoldSeen seen, void *arg);
 
 #endif							/* UL_PENDING_H */

@@ -74,10 +74,11 @@ is_ours(const TriggerData *trigger, const UlCounterRow *row)
 		return false;
 	for (int i = 0; i < UL_NMEASURES; i++)
 	{
-		int64		before = update ?
-		int8_of(trigger->tg_trigtuple, tupdesc, Anum_counter_amount + i) : 0;
+		AttrNumber	column = i == UL_MEASURE_AMOUNT && row->of_members ?
+		Anum_counter_member_amount : Anum_counter_amount + i;
+		int64		before = update ? int8_of(trigger->tg_trigtuple, tupdesc, column) : 0;
 
-		if (int8_of(tuple, tupdesc, Anum_counter_amount + i) - before != row->amounts.measure[i])
+		if (int8_of(tuple, tupdesc, column) - before != row->amounts.measure[i])
 			return false;
 	}
 	return true;

@@ -105,6 +105,13 @@ enum
 
 enum
 {
+	Anum_member_user_id = 1,
+	Anum_member_account_id,
+	Anum_member_created_at
+};
+
+enum
+{
 	Anum_counter_user_id = 1,
 	Anum_counter_usage_type,
 	Anum_counter_bucket_start,
@@ -113,7 +120,13 @@ enum
 	Anum_counter_amount,		/* the measures, in the order of UlMeasure */
 	Anum_counter_tokens_used,
 	Anum_counter_credits_used,
-	Anum_counter_duration_ms
+	Anum_counter_duration_ms,
+	Anum_counter_events,
+	Anum_counter_failed_events,
+	Anum_counter_cancelled_events,
+	Anum_counter_first_at,
+	Anum_counter_last_at,
+	Anum_counter_member_amount
 };
 
 enum
@@ -134,7 +147,9 @@ enum
 	Anum_event_amount,
 	Anum_event_operation,
 	Anum_event_bucket_start,
-	Anum_event_refund_of
+	Anum_event_refund_of,
+	Anum_event_account_id,
+	Anum_event_account_bucket_start
 };
 
 enum
@@ -173,7 +188,8 @@ enum
 	Anum_hold_ended_at,
 	Anum_hold_settled_amount,
 	Anum_hold_settled_tokens,
-	Anum_hold_answer
+	Anum_hold_answer,
+	Anum_hold_account_bucket_start
 };
 
 enum

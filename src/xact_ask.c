@@ -229,13 +229,26 @@ ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
 	ul_shared_read(pin, ask, tests, ntests, locked);
 }
 
+static int
+compare_keys(const void *a, const void *b)
+{
+	uint64		left = (*(UlKey *const *) a)->hash;
+	uint64		right = (*(UlKey *const *) b)->hash;
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
 /* Sums that are not known are read by whoever gets the lock. */
 void
-ul_xact_close(UlKey *key)
+ul_xact_close(UlKey **keys, int count)
 {
-	Assert(key->locked_level > 0);
-	if (ul_shared_gate())
-		ul_shared_mark(&key->pin);
+	qsort(keys, count, sizeof(UlKey *), compare_keys);
+	for (int i = 0; i < count; i++)
+	{
+		(void) ul_xact_lock(keys[i]);
+		if (ul_shared_gate())
+			ul_shared_mark(&keys[i]->pin);
+	}
 }
 
 void

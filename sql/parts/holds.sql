@@ -22,15 +22,17 @@ CREATE TABLE usage_holds (
 	ended_at timestamptz,
 	settled_amount bigint,
 	settled_tokens bigint,
-	answer usage_decision
+	answer usage_decision,
+	account_bucket_start timestamptz
 ) WITH (fillfactor = 70);
 CREATE INDEX usage_holds_open_idx ON usage_holds (user_id, usage_type, expires_at) WHERE ended_at IS NULL;
+CREATE INDEX usage_holds_account_idx ON usage_holds (account_id, usage_type, expires_at) WHERE ended_at IS NULL AND account_id IS NOT NULL;
 COMMENT ON TABLE usage_holds IS 'Holds, kept for 30 days after their end. One is open until it is settled or released, until expires_at, or until the session it is bound to ends; while it is open it counts as used.';
 COMMENT ON COLUMN usage_holds.hold_id IS 'The hold''s id, 1 to 255 bytes; no two users share one.';
 COMMENT ON COLUMN usage_holds.user_id IS 'The user, 1 to 255 bytes.';
 COMMENT ON COLUMN usage_holds.usage_type IS 'What is held; null for credits alone.';
 COMMENT ON COLUMN usage_holds.event_subtype IS 'A dimension of the type, as given.';
-COMMENT ON COLUMN usage_holds.account_id IS 'The account that the user belonged to when the hold was taken. Not used in this version.';
+COMMENT ON COLUMN usage_holds.account_id IS 'The account that the user belonged to when the hold was taken, for which it counts too; null for none.';
 COMMENT ON COLUMN usage_holds.amount IS 'Units held.';
 COMMENT ON COLUMN usage_holds.tokens_used IS 'Tokens held.';
 COMMENT ON COLUMN usage_holds.credits IS 'Credits held. Not used in this version.';
@@ -45,6 +47,7 @@ COMMENT ON COLUMN usage_holds.ended_at IS 'When it was settled or released.';
 COMMENT ON COLUMN usage_holds.settled_amount IS 'Units it was settled with.';
 COMMENT ON COLUMN usage_holds.settled_tokens IS 'Tokens it was settled with.';
 COMMENT ON COLUMN usage_holds.answer IS 'The answer that a repeat of the call that took it, or settled it, gets.';
+COMMENT ON COLUMN usage_holds.account_bucket_start IS 'The account''s bucket of usage_counters in which it counts.';
 
 CREATE FUNCTION usage_limits_session_lives(backend_pid bigint, backend_start timestamptz) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
