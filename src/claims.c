@@ -554,15 +554,15 @@ ul_take_rates(const UlKey *key, UlClaim *claims, int count, UlRateTest **tests, 
 
 		if (ul_claim_uses_rate(claim))
 			(*tests)[(*ntests)++] = (UlRateTest)
-			{
-				.limit_type = claim->limit->limit_type,
-					.rate = claim->rate,
-					.requested = claim->consumes,
-					.value = claim->value,
-					.denies = ul_claim_denies(claim),
-					.at = claim->at,
-					.since = claim->sum.start,
-			};
+		{
+			.limit_type = claim->limit->limit_type,
+				.rate = claim->rate,
+				.requested = claim->consumes,
+				.value = claim->value,
+				.denies = ul_claim_denies(claim),
+				.at = claim->at,
+				.since = claim->sum.start,
+		};
 	}
 	if (*ntests == 0)
 		return UL_ADMITTED;

@@ -142,7 +142,7 @@ extern bool ul_claim_uses_rate(const UlClaim *claim);
  * be given to ul_shared_unuse_rates where something else denies.
  */
 extern UlOutcome ul_take_rates(const UlKey *key, UlClaim *claims, int count,
-								  UlRateTest **tests, int *ntests);
+							   UlRateTest **tests, int *ntests);
 
 /* Stores the states of the claims' other rates, after a request was admitted. */
 extern void ul_store_rates(UlClaim *claims, int count);

@@ -299,7 +299,10 @@ reserve_group(const UlCall *call, UlGroup *group)
 	bool		holds = ntests > 0 && ul_holds_exist();
 	UlOutcome	outcome;
 
-	/* where there are only rates, there is nothing to be booked before they are used */
+	/*
+	 * where there are only rates, there is nothing to be booked before they
+	 * are used
+	 */
 	if (ntests == 0)
 		return UL_ADMITTED;
 	if (holds)

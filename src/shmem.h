@@ -155,7 +155,8 @@ typedef struct UlRateNode
 	UlRef		next;
 	uint64		xid;			/* of who writes it; 0: nobody does */
 	UlRateState state;
-	bool		dirty;			/* changed since it was written, or taken to be */
+	bool		dirty;			/* changed since it was written, or taken to
+								 * be */
 	bool		closed;			/* who has the key's lock decides by the table */
 	bool		unwritten;		/* and has yet to write it */
 	char		limit_type[UL_RATE_NAME];

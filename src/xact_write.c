@@ -192,7 +192,8 @@ ul_xact_flush(UlRef entry, bool rates, char **user_id, UlTaken *taken)
 	if (key->pin.taken_xid != 0)
 		return -1;
 	level = ul_xact_taken();
-	if (!ul_shared_take(&key->pin, U64FromFullTransactionId(GetTopFullTransactionId()), rates, taken))
+	if (!ul_shared_take(&key->pin, U64FromFullTransactionId(GetTopFullTransactionId()), rates && !ul_xact_rates_changed(key),
+						taken))
 		return -1;
 	key->next_taken = *level;
 	*level = key;
