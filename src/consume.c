@@ -638,8 +638,7 @@ decide(UlCall *call, UlDecision *decision)
 {
 	memset(decision, 0, sizeof(*decision));
 	call->now = ul_now();
-	if (!is_hold(call))
-		call->charge = ul_charge_begin(&call->requests, call->count);
+	call->charge = ul_charge_begin(&call->requests, call->count);
 	judge(call);
 	if (call->nclaims > 0)
 		ul_decide(call->claims, call->nclaims, call->now, decision);
@@ -657,6 +656,8 @@ decide(UlCall *call, UlDecision *decision)
 	ul_store_rates(call->claims, call->nclaims);
 	if (!is_hold(call))
 		decision->event_id = record_requests(call);
+	else if (call->charge != NULL)
+		ul_charge_hold(call->charge, decision);
 }
 
 /* Counts the answer: for the statistics, and a denial for usage_denials. */

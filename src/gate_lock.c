@@ -272,8 +272,8 @@ ul_gate_lock_credits(const char *user_id, bool alone)
 void
 ul_gate_lock_membership(const char *user_id, const char *account_id)
 {
-	uint64		member = hash_pair(user_id, "") % MEMBERSHIP_LOCKS;
-	uint64		account = hash_pair(account_id, "") % MEMBERSHIP_LOCKS;
+	uint32		member = hash_bytes((const unsigned char *) user_id, strlen(user_id)) % MEMBERSHIP_LOCKS;
+	uint32		account = hash_bytes((const unsigned char *) account_id, strlen(account_id)) % MEMBERSHIP_LOCKS;
 
 	for (int i = 0; i < 2; i++)
 	{

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
@@ -542,6 +543,8 @@ usage_limits_member_check(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a user cannot be a member of himself")));
 	ul_gate_lock_membership(user_id, account_id);
+	/* the statement's other rows are there too */
+	CommandCounterIncrement();
 	if (has_membership(UL_USAGE_MEMBERS_PKEY, account_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

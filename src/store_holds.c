@@ -24,12 +24,13 @@
 
 const UlStatementText ul_hold_statements[UL_NSTATEMENTS] = {
 	[UL_INSERT_HOLD] = {
-		"INSERT INTO @.usage_holds (hold_id, user_id, usage_type, event_subtype, amount, tokens_used,"
+		"INSERT INTO @.usage_holds (hold_id, user_id, usage_type, event_subtype, amount, tokens_used, credits,"
 		" bucket_start, created_at, expires_at, backend_pid, backend_start, metadata, state, answer,"
-		" account_id, account_bucket_start)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', $13, $14, $15)",
-		15, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-		TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, JSONBOID, UL_DECISION_TYPE, TEXTOID, TIMESTAMPTZOID}
+		" overage, overage_tokens, account_id, account_bucket_start)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'open', $14, $15, $16, $17, $18)",
+		18, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+			TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, JSONBOID, UL_DECISION_TYPE, INT8OID, INT8OID,
+		TEXTOID, TIMESTAMPTZOID}
 	},
 	[UL_END_HOLD] = {
 		FIND_HOLD " state = $4, ended_at = $3, settled_amount = $5, settled_tokens = $6,"

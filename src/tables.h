@@ -189,6 +189,8 @@ enum
 	Anum_hold_settled_amount,
 	Anum_hold_settled_tokens,
 	Anum_hold_answer,
+	Anum_hold_overage,
+	Anum_hold_overage_tokens,
 	Anum_hold_account_bucket_start
 };
 
@@ -217,7 +219,8 @@ enum
 	Anum_credits_burning_grant_id,
 	Anum_credits_burning_left,
 	Anum_credits_due_at,
-	Anum_credits_refill_due_at
+	Anum_credits_refill_due_at,
+	Anum_credits_held
 };
 
 enum
