@@ -359,7 +359,6 @@ ul_end_taken(UlEntry *entry, uint64 xid, bool committed)
 		give_back(entry, xid);
 		return;
 	}
-	ul_shared_end_rates(entry, xid, true);
 	for (link = &entry->relaxed; *link != 0;)
 	{
 		UlRelaxedNode *node = &ul_node(*link)->relaxed;
@@ -386,6 +385,8 @@ ul_end_taken(UlEntry *entry, uint64 xid, bool committed)
 		*link = ul_node(ref)->next;
 		ul_free_node(ref);
 	}
+
+	ul_shared_end_rates(entry, xid, true);
 
 	/* a loader that does not see the rows misses the nodes */
 	if (entry->state == UL_ENTRY_LOADING)

@@ -291,9 +291,11 @@ ul_unlink_entry(UlRef ref)
 bool
 ul_entry_is_idle(const UlEntry *entry)
 {
+	if (entry->rates_dirty)
+		return false;
 	return (entry->state == UL_ENTRY_COLD || entry->state == UL_ENTRY_LOADED) &&
 		entry->records == 0 && entry->slots == 0 && entry->pins == 0 &&
-		entry->relaxed == 0 && entry->denials == 0 && !entry->rates_dirty;
+		entry->relaxed == 0 && entry->denials == 0;
 }
 
 void

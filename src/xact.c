@@ -214,23 +214,33 @@ refuse_taken(void)
 
 /* Neither allocates nor fails. */
 static void
+end_rates(bool committed)
+{
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+	{
+		if (key->rates_closed)
+			ul_shared_open_rates(&key->pin, committed);
+		if (committed && ul_shmem_exists() && key->rates_marked)
+			ul_shared_forget_rates(&key->pin);
+	}
+	if (committed && ul_shmem_exists() && current->marked_rates != InvalidOid)
+		ul_shared_forget_all_rates(current->marked_rates);
+}
+
+/* The same. */
+static void
 end_xact(bool committed)
 {
+	end_rates(committed);
 	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
 	{
 		if (key->pin.entry != 0)
 			ul_shared_end(&key->pin, committed);
-		if (key->rates_closed)
-			ul_shared_open_rates(&key->pin, committed);
 		if (committed && ul_shmem_exists() && (key->marked || ul_xact_has_unrecorded(key)))
 			ul_shared_mark(&key->pin);
-		if (committed && ul_shmem_exists() && key->rates_marked)
-			ul_shared_forget_rates(&key->pin);
 	}
 	if (committed && ul_shmem_exists() && current->marked_relation != InvalidOid)
 		ul_mark_relation(current->marked_relation);
-	if (committed && ul_shmem_exists() && current->marked_rates != InvalidOid)
-		ul_shared_forget_all_rates(current->marked_rates);
 	current = NULL;				/* its memory goes with the transaction's */
 }
 
@@ -260,14 +270,15 @@ xact_callback(XactEvent event, void *arg)
 			end_xact(true);
 			break;
 		case XACT_EVENT_PREPARE:
+
+			/*
+			 * a closed key stays locked: its rates are loaded when it has
+			 * ended
+			 */
+			end_rates(true);
 			for (UlKey *key = current->all_keys; key != NULL; key = key->next)
-			{
 				if (key->pin.entry != 0)
 					ul_shared_prepare(&key->pin);
-				/* the key stays locked: they are loaded when it has ended */
-				if (key->rates_closed)
-					ul_shared_open_rates(&key->pin, true);
-			}
 			current = NULL;
 			break;
 		case XACT_EVENT_ABORT:
@@ -372,13 +383,13 @@ abort_level(UlLevel *level)
 		key->locked_level = 0;
 		current->nlocked--;
 	}
-	for (UlKey *key = level->taken; key != NULL; key = key->next_taken)
-		ul_shared_give_back(&key->pin);
 	for (UlKey *key = level->closed; key != NULL; key = key->next_closed)
 	{
 		key->rates_closed = false;
 		ul_shared_open_rates(&key->pin, false);
 	}
+	for (UlKey *key = level->taken; key != NULL; key = key->next_taken)
+		ul_shared_give_back(&key->pin);
 	current->levels = level->outer;
 	level->outer = current->spare_levels;
 	current->spare_levels = level;
