@@ -3,6 +3,8 @@
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
 SET intervalstyle = 'postgres';
+-- where usage_events is in use, partitions are left for the next run
+SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 \set decision 'allowed, reason, limit_type, requested, current, "limit", remaining, reset_at, retry_after'
 CREATE FUNCTION pg_temp.clock(at timestamptz) RETURNS void LANGUAGE sql AS
