@@ -328,7 +328,7 @@ lock_hold(const char *hold_id, const char *user_id, UlLedger *ledger, TimestampT
 		unknown_hold(hold_id);
 
 	/* whoever had the lock may have ended it */
-	ul_xact_close(keys, keys_of_hold(hold, keys));
+	(void) ul_xact_close(keys, keys_of_hold(hold, keys));
 	*now = ul_now();
 	if (hold->credits > 0)
 	{
@@ -533,6 +533,9 @@ ul_settle(const UlHoldEnd *end)
 		return ul_decision_datum(&decision);
 	}
 
+	/* of the limits that were asked; the one that is named says it of itself */
+	if (strcmp(decision.reason, "unlimited") == 0)
+		decision.reason = "ok";
 	if (charge != NULL)
 		request.credits_used = ul_charge_price_of(charge, 0);
 	event_id = ul_record(&request, "settle", now);
@@ -602,25 +605,30 @@ collect_hold(const UlHold *hold, void *arg)
 int64
 ul_release_all(const UlHoldEnd *end, const char *usage_type)
 {
-	List	   *holds = NIL;
-	UlKey	  **keys;
-	int			nkeys = 0;
+	List	   *holds;
 	ListCell   *cell;
 	UlLedger	ledger;
 	bool		opened = false;
 	TimestampTz now;
+	UlKey	  **keys;
+	int			nkeys;
 	int64		count = 0;
 
-	ul_read_open_holds(end->user_id, usage_type, ul_now(), collect_hold, &holds);
-	keys = palloc(sizeof(UlKey *) * UL_MAX_SUBJECTS * Max(list_length(holds), 1));
-	foreach(cell, holds)
+	/* whoever was waited for may have taken more */
+	do
 	{
-		const UlHold *hold = lfirst(cell);
+		holds = NIL;
+		ul_read_open_holds(end->user_id, usage_type, ul_now(), collect_hold, &holds);
+		keys = palloc(sizeof(UlKey *) * UL_MAX_SUBJECTS * Max(list_length(holds), 1));
+		nkeys = 0;
+		foreach(cell, holds)
+		{
+			const UlHold *hold = lfirst(cell);
 
-		opened = opened || hold->credits > 0;
-		nkeys += keys_of_hold(hold, keys + nkeys);
-	}
-	ul_xact_close(keys, nkeys);
+			opened = opened || hold->credits > 0;
+			nkeys += keys_of_hold(hold, keys + nkeys);
+		}
+	} while (ul_xact_close(keys, nkeys));
 
 	if (opened)
 		ul_ledger_open(&ledger, end->user_id);

@@ -178,7 +178,7 @@ ul_tests_of_taking(const UlRequest *request, const UlPosting *posting, Timestamp
 	{
 		const UlLimit *limit = type->limits[i];
 
-		if (limit->kind == UL_KIND_RATE || limit->measure != UL_MEASURE_AMOUNT ||
+		if (!ul_limit_sums(limit) || limit->measure != UL_MEASURE_AMOUNT ||
 			!ul_limit_counts(limit, request->event_subtype))
 			continue;
 		limited = true;

@@ -105,9 +105,9 @@ extern bool ul_xact_lock(UlKey *key);
 /*
  * Locks keys, in the order in which everybody locks several, and has whoever
  * asks the shared gate about them wait for their locks, as those do who lock
- * them.
+ * them.  True if it had to wait.
  */
-extern void ul_xact_close(UlKey **keys, int count);
+extern bool ul_xact_close(UlKey **keys, int count);
 
 /* Keeps other setters of the key out, to the end of the transaction. */
 extern void ul_xact_lock_setter(UlKey *key);

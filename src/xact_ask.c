@@ -239,16 +239,20 @@ compare_keys(const void *a, const void *b)
 }
 
 /* Sums that are not known are read by whoever gets the lock. */
-void
+bool
 ul_xact_close(UlKey **keys, int count)
 {
+	bool		waited = false;
+
 	qsort(keys, count, sizeof(UlKey *), compare_keys);
 	for (int i = 0; i < count; i++)
 	{
-		(void) ul_xact_lock(keys[i]);
+		if (ul_xact_lock(keys[i]))
+			waited = true;
 		if (ul_shared_gate())
 			ul_shared_mark(&keys[i]->pin);
 	}
+	return waited;
 }
 
 void

@@ -22,14 +22,25 @@ from program import OPERATIONS, TYPES, USERS, Program
 from transactions import GATES
 
 CONNECTIONS = 4
-SHRINK_SECONDS = 60
+SHRINK_SECONDS = 120
 
-small = strategies.integers(0, 7)
-steps = strategies.tuples(
-    strategies.integers(0, CONNECTIONS - 1),
-    strategies.sampled_from([name for name, often in OPERATIONS.items() for _ in range(often)]),
-    strategies.sampled_from((0, 0, 0, 1)), strategies.sampled_from((0, 0, 1, 1, 2, 2, 3)),
-    strategies.integers(0, 2), strategies.integers(0, 15), small)
+
+
+def steps(connections, users, types):
+    return strategies.tuples(
+        strategies.integers(0, connections - 1),
+        strategies.sampled_from([name for name, often in OPERATIONS.items() for _ in range(often)]),
+        strategies.sampled_from(users), strategies.sampled_from(types),
+        strategies.integers(0, 2), strategies.integers(0, 15), strategies.integers(0, 7))
+
+
+def programs(longest):
+    """Long ones of everything, any length, and short ones about one key."""
+    everything = steps(CONNECTIONS, (0, 0, 0, 1), (0, 0, 1, 1, 2, 2, 3, 4))
+    one_key = strategies.integers(0, len(TYPES) - 1).flatmap(
+        lambda usage_type: strategies.lists(steps(3, (0,), (usage_type,)), min_size=10, max_size=60))
+    return (strategies.lists(everything, min_size=longest // 2, max_size=longest) |
+            strategies.lists(everything, max_size=longest) | one_key)
 
 
 def hashes(driver):
@@ -39,14 +50,13 @@ def hashes(driver):
     for user in USERS:
         for usage_type in TYPES:
             with psycopg2.connect(driver.dsn) as connection, connection.cursor() as cursor:
+                cursor.execute("DELETE FROM usage_limits_config")
                 cursor.execute("SELECT usage_adjust(%s, %s, 1)", (user, usage_type))
                 cursor.execute("SELECT usage_adjust(%s, %s, -1)", (user, usage_type))
-                cursor.execute("SELECT classid::bigint << 32 | objid::bigint, classid::bigint FROM pg_locks"
-                               " WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-                               " AND mode = 'ExclusiveLock'")
-                found = cursor.fetchall()
-                if len(found) == 1:
-                    result[user, usage_type] = found[0][0] % 2 ** 64
+                cursor.execute("SELECT DISTINCT classid::bigint << 32 | objid::bigint FROM pg_locks"
+                               " WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+                (place,), = cursor.fetchall()
+                result[user, usage_type] = place % 2 ** 64
                 connection.rollback()
     return result
 
@@ -124,16 +134,15 @@ class Checker:
         @hypothesis.settings(max_examples=count, deadline=None, database=None, print_blob=False,
                              suppress_health_check=list(hypothesis.HealthCheck),
                              phases=[hypothesis.Phase.generate])
-        @hypothesis.given(strategies.lists(steps, min_size=longest // 2, max_size=longest)
-                          | strategies.lists(steps, max_size=longest))
-        def programs(program):
+        @hypothesis.given(programs(longest))
+        def run(program):
             if failed:
                 return
             failure = self.failure_of(program)
             if failure is not None:
                 failed.append((failure, program, list(self.lines)))
 
-        programs()
+        run()
         counts = ", ".join(f"{n} {what}" for what, n in sorted(self.driver.counts.items()))
         if not failed:
             print(f"ok - {self.name}: {self.programs} programs, {counts}")
