@@ -13,7 +13,7 @@ DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 REGRESS = setup limits_config tiers overrides track check consume enforce \
 	holds holds_concurrency \
 	measures windows anniversary sliding rate change preview http corrections bigint errors transactions idempotency \
-	status members privileges search_path maintain comments \
+	counters status members privileges search_path maintain comments \
 	attach attach_expressions attach_partitions alerts \
 	anew stat_summary stat_stats stat_explain stat_users stat_top_users stat_trends \
 	stat_funnel stat_error_rates stat_distribution stat_anomalies stat_errors \

@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "counters.h"
 #include "day_sums.h"
 #include "gate.h"
 #include "limits.h"
@@ -74,8 +75,7 @@ is_ours(const TriggerData *trigger, const UlCounterRow *row)
 		return false;
 	for (int i = 0; i < UL_NMEASURES; i++)
 	{
-		AttrNumber	column = i == UL_MEASURE_AMOUNT && row->of_members ?
-		Anum_counter_member_amount : Anum_counter_amount + i;
+		AttrNumber	column = ul_counter_column(row, i);
 		int64		before = update ? int8_of(trigger->tg_trigtuple, tupdesc, column) : 0;
 
 		if (int8_of(tuple, tupdesc, column) - before != row->amounts.measure[i])

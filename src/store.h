@@ -40,8 +40,6 @@ typedef struct UlStatementText
 
 typedef enum UlStatement
 {
-	UL_UPDATE_COUNTER,
-	UL_UPDATE_COUNTER_PLAIN,
 	UL_ADD_TO_COUNTER,
 	UL_INSERT_COUNTER,
 	UL_INSERT_EVENT,
@@ -184,6 +182,8 @@ typedef struct UlCounterRow
 	bool		likely_new;		/* the row is probably not there yet */
 	bool		of_members;		/* an account's share: its amount is
 								 * member_amount */
+	ItemPointer place;			/* where it may be, or NULL; set to where it
+								 * is */
 	UlAmounts	amounts;
 	TimestampTz first_at;
 	TimestampTz last_at;

@@ -138,6 +138,7 @@ write_row(UlKey *key, UlCounterRow *row)
 	/* whoever has a slot has the one of the account's share as well */
 	if (row->of_members)
 		row->slot = -1 - row->slot;
+	row->place = row->slot == 0 ? &key->pin.row : NULL;
 	writing = row;
 	ul_write_counter(row);
 	writing = NULL;

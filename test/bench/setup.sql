@@ -15,6 +15,8 @@ SELECT usage_set_limit('bills', 1000000000, usage_type => 'bill', period => '1 m
 SELECT usage_set_limit(usage_type || 's', 1000000000, usage_type => usage_type, kind => 'rate', period => '1 second', durability => durability)
 FROM (VALUES ('dial', 'relaxed'), ('call', 'durable')) AS rates (usage_type, durability);
 SELECT usage_set_limit('leases_daily', 1000000000, usage_type => 'lease');
+SELECT usage_set_limit('ticks_daily', 1000000000, usage_type => 'tick', kind => 'counter', period => '1 day',
+	alignment => 'calendar', durability => 'relaxed');
 INSERT INTO usage_types (usage_type, log_events) VALUES ('ping', false), ('seat', false), ('bill', false), ('dial', false), ('call', false), ('lease', false);
 INSERT INTO user_subscriptions (user_id, tier) SELECT 'user' || g, 'pro' FROM generate_series(1, 10000) g;
 SELECT count(usage_track('user' || g, usage_type))
@@ -100,6 +102,7 @@ END
 $$;
 CREATE TABLE bare.events_unpartitioned (LIKE usage_events_default INCLUDING ALL);
 CREATE TABLE bare.counters (user_id text COLLATE "C" PRIMARY KEY, count bigint NOT NULL) WITH (fillfactor = 70);
+CREATE TABLE bare.log (user_id text NOT NULL, count bigint NOT NULL);
 INSERT INTO bare.counters SELECT 'user' || g, 0 FROM generate_series(1, 10000) g;
 
 -- A table of an application, bare and attached: one row (file_*) or 10,000 of a
