@@ -754,9 +754,16 @@ ul_xact_mark_config(void)
 }
 
 bool
+ul_xact_rates_marked(const UlKey *key)
+{
+	return current != NULL &&
+		(current->marked_rates != InvalidOid || (key != NULL && key->rates_marked));
+}
+
+bool
 ul_xact_rates_changed(const UlKey *key)
 {
-	return key->rates_marked || current->config_changed || current->marked_rates != InvalidOid;
+	return ul_xact_rates_marked(key) || current->config_changed;
 }
 
 void

@@ -187,6 +187,9 @@ extern void ul_xact_mark_all_rates(void);
 /* Notes that the transaction has changed limits, or what is known of a user. */
 extern void ul_xact_mark_config(void);
 
+/* Whether it has changed states of a key's rates by hand (NULL: of one it has not touched). */
+extern bool ul_xact_rates_marked(const UlKey *key);
+
 /* Whether it may think otherwise of a key's rates than those who do not see its changes. */
 extern bool ul_xact_rates_changed(const UlKey *key);
 

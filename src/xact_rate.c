@@ -38,7 +38,7 @@ ul_xact_own_rates(UlKey *key)
 	key->rates_closed = true;
 
 	/* a row that it has changed by hand is the state */
-	ul_shared_close_rates(&key->pin, key->rates_marked ? NULL : ul_rate_store);
+	ul_shared_close_rates(&key->pin, ul_xact_rates_marked(key) ? NULL : ul_rate_store);
 }
 
 void
@@ -49,7 +49,7 @@ ul_xact_read_rate(const char *user_id, const char *usage_type, const char *limit
 	UlPin		look;
 	const UlPin *pin = &look;
 
-	if (ul_shared_gate() && (key == NULL || !(key->rates_closed || key->rates_marked)))
+	if (ul_shared_gate() && !ul_xact_rates_marked(key) && (key == NULL || !key->rates_closed))
 	{
 		if (key != NULL)
 			pin = &key->pin;

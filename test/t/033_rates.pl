@@ -77,6 +77,8 @@ is(used('ann', 'call'), '0', 'the change counts');
 is(flush(), '0', 'and nothing is flushed over it');
 is(sqlstate($node, q{BEGIN; DELETE FROM usage_rates; PREPARE TRANSACTION 'p'}), '0A000', 'it can not be prepared');
 is(used('cid', 'mail'), '1', 'which changes nothing');
+is(value($node, q{BEGIN; TRUNCATE usage_rates; SELECT current FROM usage_check('cid', 'call', 0); SELECT current FROM usage_consume('cid', 'call', 3);
+	ROLLBACK; SELECT current FROM usage_check('cid', 'call', 0)}), "0\n3\n2", 'whoever truncates sees that at once');
 value($node, q{TRUNCATE usage_rates});
 is(used('cid', 'call') . used('cid', 'mail'), '00', 'truncated');
 $hand->quit;
