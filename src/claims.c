@@ -19,6 +19,16 @@
 #include "scan.h"
 #include "xact.h"
 
+int
+ul_subjects(const char *user_id, const UlUser **subjects)
+{
+	subjects[0] = ul_find_user(user_id);
+	if (subjects[0]->account_id == NULL)
+		return 1;
+	subjects[1] = ul_find_user(subjects[0]->account_id);
+	return 2;
+}
+
 bool
 ul_limit_sums(const UlLimit *limit)
 {

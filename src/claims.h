@@ -61,6 +61,14 @@ typedef struct UlClaim
 	TimestampTz fits_at;		/* when it would; DT_NOEND: unknown, or never */
 } UlClaim;
 
+/*
+ * Whose limits hold for what a user does: his own, and after him the account he
+ * belongs to; their number.  An account belongs to nobody, whatever the table
+ * says of it.
+ */
+#define UL_MAX_SUBJECTS 2
+extern int	ul_subjects(const char *user_id, const UlUser **subjects);
+
 /* Whether the limit's usage is a sum of what is counted: of a counter or a gauge. */
 extern bool ul_limit_sums(const UlLimit *limit);
 

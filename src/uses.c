@@ -14,7 +14,6 @@
 #include "utils/timestamp.h"
 
 #include "alerts.h"
-#include "claims.h"
 #include "guc.h"
 #include "store.h"
 #include "uses.h"

@@ -12,7 +12,7 @@
 #include "utils/uuid.h"
 
 #include "amounts.h"
-#include "limits.h"
+#include "claims.h"
 #include "xact.h"
 
 /* What is asked for, or what happened; pointers may be NULL */
