@@ -52,3 +52,12 @@ sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS)
 .PHONY: bench
 bench:
 	sh test/bench/run
+
+# Tests that take long, or need a server built from its source: see the scripts.
+.PHONY: check-crash check-assert check-postgres
+check-crash:
+	sh test/crash/run
+check-assert:
+	sh test/assert/run assert sanitize valgrind
+check-postgres:
+	sh test/assert/run postgres

@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -43,9 +45,9 @@ arg_ttl(FunctionCallInfo fcinfo, int n)
 	ttl = PG_GETARG_INTERVAL_P(n);
 
 	/* each field alone, so that their sum does not overflow */
-	in_range = Abs((double) ttl->month) * DAYS_PER_MONTH <= MAX_TTL_DAYS &&
-		Abs((double) ttl->day) <= MAX_TTL_DAYS &&
-		Abs((double) ttl->time) / USECS_PER_DAY <= MAX_TTL_DAYS;
+	in_range = fabs((double) ttl->month) * DAYS_PER_MONTH <= MAX_TTL_DAYS &&
+		fabs((double) ttl->day) <= MAX_TTL_DAYS &&
+		fabs((double) ttl->time) / USECS_PER_DAY <= MAX_TTL_DAYS;
 	if (in_range)
 		length = ttl->time + (ttl->day + (int64) ttl->month * DAYS_PER_MONTH) * USECS_PER_DAY;
 	if (!in_range || length <= 0)

@@ -41,8 +41,13 @@ as_root() {
 	fi
 }
 
-# The newest PostgreSQL (15 to 18) that is installed with its headers.
+# The PostgreSQL in PG_HOME, else the newest (15 to 18) that is installed with its headers.
 find_postgres() {
+	if [ -n "${PG_HOME:-}" ]; then
+		home=$PG_HOME
+		major=$("$home/bin/pg_config" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+		return
+	fi
 	for major in ${PG_MAJOR:-18 17 16 15}; do
 		home=/usr/lib/postgresql/$major
 		[ -x "$home/bin/postgres" ] && [ -f "$home/lib/pgxs/src/makefiles/pgxs.mk" ] &&
@@ -120,12 +125,17 @@ clean_up() {
 
 # A copy of PostgreSQL to install into: its programs find their files by where they are.
 copy_postgres() {
-	mkdir -p "$work/pg/usr/lib/postgresql" "$work/pg/usr/share/postgresql" "$work/pg/usr/include"
-	cp -a "$home" "$work/pg/usr/lib/postgresql/"
-	cp -a "/usr/share/postgresql/$major" "$work/pg/usr/share/postgresql/"
-	ln -s /usr/include/postgresql "$work/pg/usr/include/postgresql"
+	if [ -n "${PG_HOME:-}" ]; then
+		cp -a "$home" "$work/postgresql"
+		pg=$work/postgresql/bin
+	else
+		mkdir -p "$work/pg/usr/lib/postgresql" "$work/pg/usr/share/postgresql" "$work/pg/usr/include"
+		cp -a "$home" "$work/pg/usr/lib/postgresql/"
+		cp -a "/usr/share/postgresql/$major" "$work/pg/usr/share/postgresql/"
+		ln -s /usr/include/postgresql "$work/pg/usr/include/postgresql"
+		pg=$work/pg/usr/lib/postgresql/$major/bin
+	fi
 	[ "$(id -u)" != 0 ] || chown -hR "$user" "$work"
-	pg=$work/pg/usr/lib/postgresql/$major/bin
 	PATH=$pg:$PATH
 	export PATH
 }
