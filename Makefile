@@ -54,7 +54,9 @@ bench:
 	sh test/bench/run
 
 # Tests that take long, or need a server built from its source: see the scripts.
-.PHONY: check-crash check-assert check-postgres
+.PHONY: check-credits check-crash check-assert check-postgres
+check-credits:
+	sh test/credits/run
 check-crash:
 	sh test/crash/run
 check-assert:

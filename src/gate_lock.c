@@ -15,11 +15,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "gate.h"
@@ -258,8 +260,18 @@ void
 ul_gate_lock_credits(const char *user_id, bool alone)
 {
 	LOCKTAG		tag = lock_tag(hash_pair(user_id, "") % CREDIT_LOCKS, LOCK_CLASS_CREDITS);
+	ResourceOwner owner = CurrentResourceOwner;
 
+	/*
+	 * A rollback to a savepoint gives a lock back that was taken since, but
+	 * not the SIREAD locks that came with writing a row which others had
+	 * rolled back: those are harmless only if nobody writes it until this
+	 * transaction ends.
+	 */
+	if (IsolationIsSerializable())
+		CurrentResourceOwner = TopTransactionResourceOwner;
 	(void) LockAcquire(&tag, alone ? ExclusiveLock : ShareLock, false, false);
+	CurrentResourceOwner = owner;
 }
 
 typedef struct ReadState
