@@ -151,7 +151,7 @@ SET client_min_messages = warning;
 DROP SCHEMA hostile CASCADE;
 DISCARD TEMP;
 RESET client_min_messages;
-SELECT user_id, usage_type, slot, event_subtype, amount FROM usage_counters WHERE user_id ~ '^path-' ORDER BY 1, 2, 3, 4;
+SELECT user_id, usage_type, slot, event_subtype, amount FROM usage_counters WHERE user_id ~ '^path-' ORDER BY 1, 2, 3, 4, 5;
 SELECT user_id, event_type, operation, amount FROM usage_events WHERE user_id ~ '^path-' ORDER BY id;
 DELETE FROM usage_limits_config WHERE limit_type ~ '^path_';
 DELETE FROM usage_limit_overrides WHERE limit_type = 'path_daily';
