@@ -23,13 +23,13 @@ REGRESS = setup limits_config tiers overrides track check consume enforce \
 TEMP_CONFIG ?= test/usage_limits.conf
 REGRESS_OPTS = --inputdir=test --temp-instance=./tmp_check --temp-config=$(TEMP_CONFIG)
 ISOLATION = race_last_unit race_two_limits race_rollback race_savepoint \
-	race_config_change race_repeatable_read race_serializable race_prepared race_truncate \
+	race_config_change race_repeatable_read race_serializable race_prepared race_hand_edit race_truncate \
 	race_opposite_order race_idempotency race_track_never_waits race_corrections \
 	race_maintain race_check_never_waits race_attach race_alerts race_rate race_day_sums \
 	race_credits race_credits_isolation race_holds race_hold_ends race_holds_serializable
 # With the library preloaded, where a prepared transaction makes nobody wait.
 ISOLATION_SHARED = race_last_unit race_two_limits race_rollback race_savepoint \
-	race_config_change race_repeatable_read race_serializable race_shared_prepared race_truncate \
+	race_config_change race_repeatable_read race_serializable race_shared_prepared race_load race_hand_edit race_truncate \
 	race_opposite_order race_idempotency race_track_never_waits race_corrections \
 	race_maintain race_check_never_waits race_attach race_alerts race_rate race_day_sums \
 	race_credits race_credits_isolation race_holds race_hold_ends race_holds_serializable
@@ -54,7 +54,7 @@ bench:
 	sh test/bench/run
 
 # Tests that take long, or need a server built from its source: see the scripts.
-.PHONY: check-credits check-crash check-assert check-postgres
+.PHONY: check-credits check-crash check-assert check-postgres check-mutants
 check-credits:
 	sh test/credits/run
 check-crash:
@@ -63,3 +63,5 @@ check-assert:
 	sh test/assert/run assert sanitize valgrind
 check-postgres:
 	sh test/assert/run postgres
+check-mutants:
+	sh test/mutants/run

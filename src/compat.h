@@ -37,6 +37,11 @@
 #define UL_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
+/* Before the declaration of a function that does not return; as 18 has it. */
+#ifndef pg_noreturn
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /*
  * Runs the code between push and pop with pg_catalog alone in the search
  * path.  An error in between undoes it with the (sub)transaction.

@@ -8,6 +8,7 @@
 #ifndef UL_CREDITS_H
 #define UL_CREDITS_H
 
+#include "compat.h"
 #include "ledger.h"
 
 /* The composite type credit_decision, with what an error says besides */
@@ -41,7 +42,7 @@ typedef struct UlSpend
 extern void ul_credit_spend(const UlSpend *spend, UlCreditDecision *decision);
 
 /* Raises PT402 for a denied spend. */
-extern void ul_raise_no_credits(const UlCreditDecision *decision, int64 requested) pg_attribute_noreturn();
+pg_noreturn extern void ul_raise_no_credits(const UlCreditDecision *decision, int64 requested);
 
 /*
  * Gives back what a spend took; amount NULL: all that is left.  A user_id that

@@ -83,8 +83,7 @@ append_int8(StringInfo json, const char *name, int64 value)
 }
 
 /* Rows that are negative are none. */
-static void
-pg_attribute_noreturn()
+pg_noreturn static void
 raise_denial(const UlDecision *decision, int64 rows)
 {
 	StringInfoData json;

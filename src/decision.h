@@ -10,6 +10,8 @@
 
 #include "datatype/timestamp.h"
 
+#include "compat.h"
+
 /* The composite type usage_decision, with flags for what may be null */
 typedef struct UlDecision
 {
@@ -32,9 +34,9 @@ typedef struct UlDecision
 extern Datum ul_decision_datum(const UlDecision *decision);
 
 /* Raises PT429 for a denied decision, PT402 for one that lacks credits. */
-extern void ul_raise_denial(const UlDecision *decision) pg_attribute_noreturn();
+pg_noreturn extern void ul_raise_denial(const UlDecision *decision);
 
 /* The same for a statement on a table, of which so many rows asked for it. */
-extern void ul_raise_denial_of_rows(const UlDecision *decision, int64 rows) pg_attribute_noreturn();
+pg_noreturn extern void ul_raise_denial_of_rows(const UlDecision *decision, int64 rows);
 
 #endif							/* UL_DECISION_H */

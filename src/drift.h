@@ -11,6 +11,7 @@
 #ifndef UL_DRIFT_H
 #define UL_DRIFT_H
 
+#include "compat.h"
 #include "attachments.h"
 
 /* A user whose level is not what the rows add up to */
@@ -40,6 +41,6 @@ extern int64 ul_repair_type(const char *usage_type, const List *attachments, con
 extern void ul_check_row_user(const char *user_id, const char *usage_type);
 
 /* Raises 42704 for a table that is not attached. */
-extern void ul_refuse_unattached(Oid relid) pg_attribute_noreturn();
+pg_noreturn extern void ul_refuse_unattached(Oid relid);
 
 #endif							/* UL_DRIFT_H */

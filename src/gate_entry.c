@@ -148,6 +148,12 @@ ul_lock_entry(const UlPin *pin, bool make)
 	return ref;
 }
 
+uint32
+ul_entry_generation(const UlEntry *entry)
+{
+	return ul_relation_generation(entry->key.relid) + ul_triggers_version();
+}
+
 UlSharedSum *
 ul_shared_sum(UlEntry *entry, int number)
 {

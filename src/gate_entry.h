@@ -22,6 +22,12 @@ extern void ul_hash_subtypes(UlTest *tests, int ntests);
  */
 extern UlRef ul_lock_entry(const UlPin *pin, bool make);
 
+/*
+ * A number that is another when all sums of the entry's relation are unknown: it
+ * was marked, or its triggers were changed.
+ */
+extern uint32 ul_entry_generation(const UlEntry *entry);
+
 /* The entry's sum of that number; the nodes must be there. */
 extern UlSharedSum *ul_shared_sum(UlEntry *entry, int number);
 

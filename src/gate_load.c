@@ -323,7 +323,7 @@ finish_load(UlEntry *entry, const Load *load, bool whole)
 {
 	entry->generation = load->generation;
 	if (whole && entry->marks == load->marks &&
-		load->generation == ul_relation_generation(entry->key.relid))
+		load->generation == ul_entry_generation(entry))
 		entry->state = UL_ENTRY_LOADED;
 	else
 		entry->state = UL_ENTRY_COLD;
@@ -381,7 +381,7 @@ begin_load(Load *load, const UlPin *pin, const UlTest *tests, int ntests,
 			return false;
 		entry = ul_entry(ref);
 		load->marks = entry->marks;
-		load->generation = ul_relation_generation(entry->key.relid);
+		load->generation = ul_entry_generation(entry);
 		if (entry->generation != load->generation)
 			entry->prepared_known = false;
 		if (awaited && entry->marks == awaited_marks)

@@ -189,7 +189,7 @@ is_readable(UlEntry *entry, UlPin *pin, const UlTest *tests, int ntests)
 	if (watched && entry->marks != pin->marks)
 		return false;
 	if (entry->state != UL_ENTRY_LOADED ||
-		entry->generation != ul_relation_generation(entry->key.relid))
+		entry->generation != ul_entry_generation(entry))
 		return false;
 	for (int i = 0; i < ntests; i++)
 		if (find_sum(entry, tests[i].sum) == NULL)

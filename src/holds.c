@@ -37,7 +37,7 @@ arg_int8_or_null(UlArgs *args, const int64 *value)
 	ul_arg_datum(args, value == NULL ? (Datum) 0 : Int64GetDatum(*value), value == NULL);
 }
 
-static void unknown_hold(const char *hold_id) pg_attribute_noreturn();
+pg_noreturn static void unknown_hold(const char *hold_id);
 
 static void
 unknown_hold(const char *hold_id)

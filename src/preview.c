@@ -66,8 +66,9 @@ move_window(Replay *replay, TimestampTz at)
 	{
 		while (gone < sum->nparts && sum->parts[gone].start < start)
 			gone++;
-		memmove(sum->parts, sum->parts + gone, sizeof(UlPart) * (sum->nparts - gone));
 		sum->nparts -= gone;
+		if (gone > 0)
+			memmove(sum->parts, sum->parts + gone, sizeof(UlPart) * sum->nparts);
 	}
 	sum->start = start;
 	sum->end = window.end;

@@ -15,9 +15,11 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -167,6 +169,29 @@ counters_watched(Oid relid)
 	return always == 2;
 }
 
+/*
+ * What was written while the triggers were switched off was not heard of, also
+ * where nobody was there to see them switched off: the rows of the catalog tell.
+ */
+static uint32
+triggers_version(Oid relid)
+{
+	Relation	catalog = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	uint32		version = 0;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(catalog, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		version = hash_combine(version, HeapTupleHeaderGetRawXmin(tuple->t_data));
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return version;
+}
+
 static void
 read_schema(void)
 {
@@ -195,6 +220,7 @@ read_schema(void)
 	schema.owner = ul_relation_owner(schema.oid[UL_USAGE_COUNTERS]);
 
 	schema.counters_watched = counters_watched(schema.oid[UL_USAGE_COUNTERS]);
+	schema.triggers_version = triggers_version(schema.oid[UL_USAGE_COUNTERS]);
 
 	name = get_namespace_name(schema.namespace);
 	if (name == NULL)
@@ -224,6 +250,12 @@ ul_schema(void)
 		schema_generation = generation;
 	}
 	return &schema;
+}
+
+uint32
+ul_triggers_version(void)
+{
+	return schema.triggers_version;
 }
 
 uint64

@@ -50,13 +50,14 @@ $node->safe_psql('postgres', $_) foreach (
 
 # Every table and sequence of the schema with what is in it.
 my $contents = q{
-	SELECT string_agg(c.relname || ' ' || (xpath('/row/c/text()', query_to_xml(
-			CASE WHEN c.relkind = 'S' THEN format('SELECT last_value || '' '' || is_called AS c FROM %s', c.oid::regclass)
-			ELSE format('SELECT count(*) || '' '' || md5(coalesce(string_agg(t::text, E''\n'' ORDER BY t::text), '''')) AS c FROM ONLY %s t',
-				c.oid::regclass) END, false, true, '')))[1]::text, E'\n' ORDER BY c.relname)
+	SELECT CASE WHEN c.relkind = 'S' THEN format('SELECT concat_ws('' '', %L, last_value, is_called) FROM %s', c.relname, c.oid::regclass)
+		ELSE format('SELECT concat_ws('' '', %L, count(*), md5(coalesce(string_agg(t::text, E''\n'' ORDER BY t::text), ''''))) FROM ONLY %s t',
+			c.relname, c.oid::regclass) END
 	FROM pg_class c WHERE c.relnamespace = 'usage'::regnamespace AND c.relkind IN ('r', 'S')
 		-- transaction ids mean nothing elsewhere: days are summed anew
-		AND c.relname !~ '^usage_day'};
+		AND c.relname !~ '^usage_day'
+	ORDER BY c.relname \gexec
+};
 my $partitions = q{
 	SELECT string_agg(c.relname || ' ' || pg_get_expr(c.relpartbound, c.oid), E'\n' ORDER BY c.relname)
 	FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'usage_events'::regclass};
