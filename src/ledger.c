@@ -233,8 +233,8 @@ ul_ledger_spend_fast(const char *user_id, int64 amount, UlCreditEntry *entry)
 	ul_arg_text(&args, user_id);
 	ul_arg_time(&args, now);
 	ul_arg_int8(&args, amount);
-	ul_arg_datum(&args, BoolGetDatum(ul_credits_enabled), false);
-	ul_arg_datum(&args, BoolGetDatum(ul_credits_enabled && ul_daily_refill(user_id, now) > 0), false);
+	ul_arg_time(&args, ul_credits_enabled ? now : DT_NOBEGIN);
+	ul_arg_time(&args, ul_credits_enabled && ul_daily_refill(user_id, now) > 0 ? DT_NOBEGIN : DT_NOEND);
 	ul_arg_text(&args, entry->transaction_type);
 	ul_arg_text(&args, entry->description);
 	ul_arg_datum(&args, JsonbPGetDatum(entry->metadata), entry->metadata == NULL);
