@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
@@ -16,6 +18,7 @@
 #include "args.h"
 
 #define MAX_TYPE_CHARACTERS	50
+#define MAX_TTL_DAYS	(100 * DAYS_PER_YEAR)
 
 static void
 refuse_null(FunctionCallInfo fcinfo, int n, const char *name)
@@ -170,6 +173,30 @@ ul_arg_timestamptz(FunctionCallInfo fcinfo, int n)
 	value = palloc(sizeof(TimestampTz));
 	*value = PG_GETARG_TIMESTAMPTZ(n);
 	return value;
+}
+
+/* A month is 30 days and a day 24 hours: it must not depend on the session's time zone. */
+int64
+ul_arg_ttl(FunctionCallInfo fcinfo, int n)
+{
+	const Interval *ttl;
+	int64		length = 0;
+	bool		in_range;
+
+	refuse_null(fcinfo, n, "ttl");
+	ttl = PG_GETARG_INTERVAL_P(n);
+
+	/* each field alone, so that their sum does not overflow */
+	in_range = fabs((double) ttl->month) * DAYS_PER_MONTH <= MAX_TTL_DAYS &&
+		fabs((double) ttl->day) <= MAX_TTL_DAYS &&
+		fabs((double) ttl->time) / USECS_PER_DAY <= MAX_TTL_DAYS;
+	if (in_range)
+		length = ttl->time + (ttl->day + (int64) ttl->month * DAYS_PER_MONTH) * USECS_PER_DAY;
+	if (!in_range || length <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ttl must be more than 0 and at most 100 years")));
+	return length;
 }
 
 void

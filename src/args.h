@@ -47,6 +47,9 @@ extern const pg_uuid_t *ul_arg_uuid(FunctionCallInfo fcinfo, int n);
 extern const Jsonb *ul_arg_jsonb(FunctionCallInfo fcinfo, int n);
 extern const TimestampTz *ul_arg_timestamptz(FunctionCallInfo fcinfo, int n);
 
+/* A time to live in microseconds: more than 0. */
+extern int64 ul_arg_ttl(FunctionCallInfo fcinfo, int n);
+
 /* Raises 25006 where nothing can be written. */
 extern void ul_prevent_read_only(const char *function);
 

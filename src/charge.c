@@ -52,6 +52,13 @@ add_prices(int64 a, int64 b)
 	return a + b;
 }
 
+/* Amount 0 asks only; but of what settles a hold all that was used is paid. */
+static bool
+asks_only(const UlRequest *request)
+{
+	return request->amount == 0 && request->bucket_start == NULL;
+}
+
 /* What a request that asks for something costs, whatever limits say. */
 static int64
 fixed_price(const UlRequest *request)
@@ -61,7 +68,7 @@ fixed_price(const UlRequest *request)
 	int64		measures[UL_NMEASURES];
 	int64		price = 0;
 
-	if (request->amount == 0)
+	if (asks_only(request))
 		return 0;
 	ncosts = ul_find_costs(request->usage_type, request->event_subtype, &costs);
 	ul_request_measures(request, measures);
@@ -86,6 +93,7 @@ ul_charge_begin(const UlRequest **requests, int count)
 	charge->given = *requests;
 	charge->requests = copies;
 	charge->prices = palloc0(sizeof(int64) * count);
+	charge->over = palloc0(sizeof(*charge->over) * count);
 	for (int i = 0; i < count; i++)
 	{
 		int64	   *credits = palloc(sizeof(int64));
@@ -98,6 +106,36 @@ ul_charge_begin(const UlRequest **requests, int count)
 	return charge;
 }
 
+void
+ul_charge_settles(UlCharge *charge, const UlHold *hold, const UlLedger *ledger)
+{
+	charge->settles = hold;
+	if (hold->credits == 0)
+		return;
+	charge->ledger = *ledger;
+	charge->ledger.settling = hold->credits;
+	charge->is_open = true;
+}
+
+/*
+ * Adds what was over limits when the hold was taken.  Where it is settled with
+ * less, that is what was not used.
+ */
+static void
+add_held_overage(UlCharge *charge)
+{
+	const UlHold *hold = charge->settles;
+	int64		measures[UL_NMEASURES];
+
+	ul_request_measures(charge->requests, measures);
+	for (int i = 0; i < UL_NMEASURES; i++)
+	{
+		int64		less = Max(0, hold->measures[i] - measures[i]);
+
+		charge->over[0][i] += Max(0, hold->overage[i] - less);
+	}
+}
+
 /* The cost of what a request uses beyond a limit of a measure, or NULL. */
 static const UlCost *
 overage_cost(const UlRequest *request, const UlLimit *limit)
@@ -105,7 +143,7 @@ overage_cost(const UlRequest *request, const UlLimit *limit)
 	const UlCost *costs;
 	int			ncosts;
 
-	if (request->amount == 0 || !ul_limit_sums(limit) ||
+	if (asks_only(request) || !ul_limit_sums(limit) ||
 		strcmp(request->usage_type, limit->usage_type) != 0 ||
 		!ul_limit_counts(limit, request->event_subtype))
 		return NULL;
@@ -122,7 +160,7 @@ overage_cost(const UlRequest *request, const UlLimit *limit)
  * noted, where not all of that can be paid for.
  */
 static bool
-note_overage(UlCharge *charge, const UlClaim *claim, int64 (*over)[UL_NMEASURES])
+note_overage(UlCharge *charge, const UlClaim *claim)
 {
 	UlMeasure	measure = claim->limit->measure;
 	int64		excess = ul_claim_excess(claim);
@@ -142,7 +180,7 @@ note_overage(UlCharge *charge, const UlClaim *claim, int64 (*over)[UL_NMEASURES]
 			part = Min(left, measures[measure]);
 			left -= part;
 			if (pass == 1)
-				over[i][measure] = Max(over[i][measure], part);
+				charge->over[i][measure] = Max(charge->over[i][measure], part);
 		}
 		if (left > 0)
 			return false;
@@ -167,11 +205,12 @@ ul_charge_make_room(const UlCharge *charge, UlClaim *claims, int nclaims)
 
 /* Pays for what claims deny, where all that one denies can be paid for; true if the gate is to be asked. */
 static bool
-pay_overage(UlCharge *charge, UlClaim *claims, int nclaims, int64 (*over)[UL_NMEASURES])
+pay_overage(UlCharge *charge, UlClaim *claims, int nclaims)
 {
 	bool		denied = false;
 	bool		ask = false;
 
+	memset(charge->over, 0, sizeof(*charge->over) * charge->count);
 	charge->overages = NIL;
 	charge->fits_at = DT_NOBEGIN;
 	for (int i = 0; i < nclaims; i++)
@@ -181,7 +220,7 @@ pay_overage(UlCharge *charge, UlClaim *claims, int nclaims, int64 (*over)[UL_NME
 
 		if (!claim->exceeded || !ul_claim_denies(claim))
 			continue;
-		if (!note_overage(charge, claim, over))
+		if (!note_overage(charge, claim))
 		{
 			denied = true;
 			continue;
@@ -202,9 +241,10 @@ pay_overage(UlCharge *charge, UlClaim *claims, int nclaims, int64 (*over)[UL_NME
 bool
 ul_charge_price(UlCharge *charge, UlClaim *claims, int nclaims)
 {
-	int64		(*over)[UL_NMEASURES] = palloc0(sizeof(*over) * charge->count);
-	bool		ask = pay_overage(charge, claims, nclaims, over);
+	bool		ask = pay_overage(charge, claims, nclaims);
 
+	if (charge->settles != NULL)
+		add_held_overage(charge);
 	charge->price = 0;
 	for (int i = 0; i < charge->count; i++)
 	{
@@ -216,10 +256,9 @@ ul_charge_price(UlCharge *charge, UlClaim *claims, int nclaims)
 		for (int j = 0; j < ncosts; j++)
 			if (costs[j].overage)
 				charge->prices[i] = add_prices(charge->prices[i],
-											   ul_cost_price(&costs[j], over[i][costs[j].measure]));
+											   ul_cost_price(&costs[j], charge->over[i][costs[j].measure]));
 		charge->price = add_prices(charge->price, charge->prices[i]);
 	}
-	pfree(over);
 	return ask;
 }
 
@@ -232,6 +271,20 @@ ul_charge_price_of(const UlCharge *charge, int request)
 	return &charge->prices[request];
 }
 
+void
+ul_decide_no_credits(const UlLedger *ledger, int64 price, TimestampTz refill_at, TimestampTz now,
+					 UlDecision *decision)
+{
+	memset(decision, 0, sizeof(*decision));
+	decision->reason = "insufficient_credits";
+	decision->current = ledger->balance;
+	decision->remaining = ul_ledger_available(ledger);
+	decision->limit = price;
+	decision->reset_at = refill_at;
+	decision->retry_after = refill_at == DT_NOEND ? -1 :
+		Min((refill_at - now + USECS_PER_SEC - 1) / USECS_PER_SEC, PG_INT32_MAX);
+}
+
 /* The answer where the price is not had. */
 static void
 deny(UlCharge *charge, UlLedger *ledger, TimestampTz now, UlDecision *decision)
@@ -242,18 +295,11 @@ deny(UlCharge *charge, UlLedger *ledger, TimestampTz now, UlDecision *decision)
 	/* of what denies, what does so longest is named */
 	if (!decision->allowed && (decision->retry_after < 0 || decision->reset_at >= refill_at))
 		return;
-	memset(decision, 0, sizeof(*decision));
-	decision->reason = "insufficient_credits";
+	ul_decide_no_credits(ledger, charge->price, refill_at, now, decision);
 	decision->usage_type = usage_type;
 	for (int i = 0; i < charge->count; i++)
 		if (strcmp(charge->requests[i].usage_type, usage_type) == 0)
 			decision->requested += charge->requests[i].amount;
-	decision->current = ledger->balance;
-	decision->remaining = ledger->balance;
-	decision->limit = charge->price;
-	decision->reset_at = refill_at;
-	decision->retry_after = refill_at == DT_NOEND ? -1 :
-		Min((refill_at - now + USECS_PER_SEC - 1) / USECS_PER_SEC, PG_INT32_MAX);
 }
 
 void
@@ -267,12 +313,14 @@ ul_charge_decide(UlCharge *charge, bool dry_run, TimestampTz now, UlDecision *de
 		return;
 
 	/* who is denied waits for nobody */
-	charge->is_had = ul_ledger_look(ledger, user_id, charge->price);
-	if (charge->is_had && decision->allowed && !dry_run)
+	charge->is_had = charge->is_open || ul_ledger_look(ledger, user_id, charge->price);
+	if (charge->is_had && !charge->is_open && decision->allowed && !dry_run)
 	{
 		ul_ledger_open(ledger, user_id);
-		charge->is_had = ul_ledger_has(ledger, charge->price);
+		charge->is_open = true;
 	}
+	if (charge->is_open)
+		charge->is_had = ul_ledger_has(ledger, charge->price);
 	if (charge->is_had)
 		return;
 	if (ul_enforcement == UL_ENFORCEMENT_ON)
@@ -282,11 +330,31 @@ ul_charge_decide(UlCharge *charge, bool dry_run, TimestampTz now, UlDecision *de
 }
 
 void
-ul_charge_pay(UlCharge *charge, const int64 *events)
+ul_charge_hold(UlCharge *charge, UlDecision *decision)
 {
+	memcpy(decision->overage, charge->over[0], sizeof(decision->overage));
 	if (!charge->is_had)
 		return;
-	for (int i = 0; i < charge->count; i++)
+	ul_ledger_hold(&charge->ledger, charge->price);
+	ul_ledger_write(&charge->ledger);
+	decision->credits = charge->price;
+}
+
+void
+ul_charge_let_go(UlLedger *ledger, const UlHold *hold)
+{
+	if (hold->credits == 0)
+		return;
+	ul_ledger_end_hold(ledger, hold->credits);
+	ul_ledger_write(ledger);
+}
+
+void
+ul_charge_pay(UlCharge *charge, const int64 *events)
+{
+	if (charge->settles != NULL && charge->settles->credits > 0)
+		ul_ledger_end_hold(&charge->ledger, charge->settles->credits);
+	for (int i = 0; charge->is_had && i < charge->count; i++)
 	{
 		const UlRequest *request = &charge->requests[i];
 		UlCreditEntry *entry;
@@ -299,5 +367,6 @@ ul_charge_pay(UlCharge *charge, const int64 *events)
 		if (events[i] != 0)
 			entry->reference_id = ul_event_reference(events[i]);
 	}
-	ul_ledger_write(&charge->ledger);
+	if (charge->is_open)
+		ul_ledger_write(&charge->ledger);
 }

@@ -5,7 +5,7 @@
  *
  * A decision about requests that cost credits is priced, when what limits say
  * to them is known; then the price is had, or is what denies; and when the
- * requests are recorded it is paid.
+ * requests are recorded it is paid, or for a hold, held.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +14,7 @@
 
 #include "consume.h"
 #include "ledger.h"
+#include "pending.h"
 
 /* What requests of one user cost */
 typedef struct UlCharge
@@ -22,11 +23,15 @@ typedef struct UlCharge
 	const UlRequest *given;
 	const UlRequest *requests;	/* the same, with what they cost */
 	int64	   *prices;			/* of each */
+	int64		(*over)[UL_NMEASURES];	/* of each, what is over limits and
+										 * paid for */
 	int64		price;			/* of all */
 	List	   *overages;		/* of UlOverage */
 	TimestampTz fits_at;		/* when limits would admit what is paid for
 								 * because they do not; DT_NOEND: never */
+	const UlHold *settles;		/* what is paid is a hold's; else NULL */
 	UlLedger	ledger;			/* opened, once the price is had */
+	bool		is_open;
 	bool		is_had;
 } UlCharge;
 
@@ -44,6 +49,12 @@ typedef struct UlOverage
  * cannot (0A000).
  */
 extern UlCharge *ul_charge_begin(const UlRequest **requests, int count);
+
+/*
+ * Says that the request settles a hold; its ledger, which is open if it has
+ * credits.
+ */
+extern void ul_charge_settles(UlCharge *charge, const UlHold *hold, const UlLedger *ledger);
 
 /* Gives claims room for what was over their limits when they were priced last. */
 extern void ul_charge_make_room(const UlCharge *charge, UlClaim *claims, int nclaims);
@@ -65,6 +76,19 @@ extern const int64 *ul_charge_price_of(const UlCharge *charge, int request);
  * when it is.
  */
 extern void ul_charge_decide(UlCharge *charge, bool dry_run, TimestampTz now, UlDecision *decision);
+
+/*
+ * Says in a decision that a price is not had, and when it might be: refill_at,
+ * or DT_NOEND for never.
+ */
+extern void ul_decide_no_credits(const UlLedger *ledger, int64 price, TimestampTz refill_at,
+								 TimestampTz now, UlDecision *decision);
+
+/* Keeps the price for a hold, which the decision is about. */
+extern void ul_charge_hold(UlCharge *charge, UlDecision *decision);
+
+/* Ends what a hold has of the user's balance. */
+extern void ul_charge_let_go(UlLedger *ledger, const UlHold *hold);
 
 /* Pays for the requests; events has the event's id of each, 0 for none. */
 extern void ul_charge_pay(UlCharge *charge, const int64 *events);

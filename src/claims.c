@@ -454,8 +454,9 @@ int64
 ul_claim_excess(const UlClaim *claim)
 {
 	int64		left = ul_claim_remaining(claim, ul_claim_used(claim));
+	int64		more = claim->requested - claim->has;
 
-	return claim->requested > left ? claim->requested - left : 0;
+	return more > left ? more - left : 0;
 }
 
 bool

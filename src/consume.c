@@ -683,7 +683,7 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 {
 	UlGroup    *groups = palloc(sizeof(UlGroup) * count);
 	bool		holds = requests[0].ttl != 0;
-	UlCharge   *charge = holds ? NULL : ul_charge_begin(&requests, count);
+	UlCharge   *charge = ul_charge_begin(&requests, count);
 	int			ngroups = group_requests(requests, count, groups);
 	TimestampTz now = ul_now();
 	UlClaim    *claims;
@@ -714,6 +714,8 @@ decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
 	ul_store_rates(claims, nclaims);
 	if (!holds)
 		decision->event_id = record_requests(groups, requests, count, charge, now);
+	else if (charge != NULL)
+		ul_charge_hold(charge, decision);
 	return now;
 }
 

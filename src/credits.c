@@ -220,6 +220,7 @@ deny(UlLedger *ledger, UlCreditDecision *decision)
 	decision->reason = "insufficient_credits";
 	decision->refill_at = ul_grants_next_refill(ledger);
 	decision->balance = ledger->balance;
+	decision->available = ul_ledger_available(ledger);
 }
 
 static bool
@@ -291,6 +292,32 @@ ul_credit_spend(const UlSpend *spend, UlCreditDecision *decision)
 		spend_of_ledger(spend, decision);
 }
 
+bool
+ul_credit_reserve(const char *user_id, int64 amount, UlLedger *ledger, UlCreditDecision *decision)
+{
+	if (deny_at_once(user_id, amount, decision))
+		return false;
+	ul_ledger_open(ledger, user_id);
+	if (!ul_ledger_has(ledger, amount))
+	{
+		deny(ledger, decision);
+		return false;
+	}
+	ul_ledger_hold(ledger, amount);
+	ul_ledger_write(ledger);
+	decide(decision, ledger->balance, NULL);
+	return true;
+}
+
+TimestampTz
+ul_credit_settled_at(const char *user_id, const char *hold_id)
+{
+	FoundEntry	found;
+
+	return find_entry_by_reference(user_id, UL_TYPE_HOLD, hold_id, &found) ?
+		found.entry.created_at : DT_NOEND;
+}
+
 void
 ul_raise_no_credits(const UlCreditDecision *decision, int64 requested)
 {
@@ -299,8 +326,9 @@ ul_raise_no_credits(const UlCreditDecision *decision, int64 requested)
 	bool		refills = decision->refill_at != DT_NOEND;
 
 	initStringInfo(&json);
-	appendStringInfo(&json, "{\"balance\":" INT64_FORMAT ",\"requested\":" INT64_FORMAT ",\"resetAt\":",
-					 decision->balance, requested);
+	appendStringInfo(&json, "{\"balance\":" INT64_FORMAT ",\"available\":" INT64_FORMAT
+					 ",\"requested\":" INT64_FORMAT ",\"resetAt\":",
+					 decision->balance, decision->available, requested);
 	if (refills)
 	{
 		JsonEncodeDateTime(refill_at, TimestampTzGetDatum(decision->refill_at), TIMESTAMPTZOID, NULL);
@@ -313,6 +341,7 @@ ul_raise_no_credits(const UlCreditDecision *decision, int64 requested)
 			(errcode(ERRCODE_INSUFFICIENT_CREDITS),
 			 errmsg("insufficient credits"),
 			 errdetail_internal("%s", json.data),
+			 requested <= decision->balance ? errhint("Credits are held until their holds end.") :
 			 refills ? errhint("The next refill is at %s.", refill_at) :
 			 errhint("Credits must be bought or given first.")));
 }
@@ -411,7 +440,8 @@ ul_credit_refund(int64 transaction_id, const int64 *amount, const char *user_id,
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("credit transaction " INT64_FORMAT " does not exist", transaction_id)));
-	if (strcmp(spent.entry.transaction_type, UL_TYPE_USAGE) != 0)
+	if (strcmp(spent.entry.transaction_type, UL_TYPE_USAGE) != 0 &&
+		strcmp(spent.entry.transaction_type, UL_TYPE_HOLD) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("credit transaction " INT64_FORMAT " spent nothing", transaction_id),

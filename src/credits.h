@@ -17,6 +17,7 @@ typedef struct UlCreditDecision
 	bool		allowed;
 	const char *reason;
 	int64		balance;
+	int64		available;		/* when not allowed: what of it is not held */
 	int64		transaction_id; /* 0: null */
 	int64		grant_id;		/* 0: null */
 	TimestampTz refill_at;		/* when not allowed; DT_NOEND: never */
@@ -41,6 +42,19 @@ typedef struct UlSpend
 /* Takes credits, or denies; references as in ul_credit_grant. */
 extern void ul_credit_spend(const UlSpend *spend, UlCreditDecision *decision);
 
+/*
+ * Keeps credits for a hold, and denies as a spend does; true if it has them,
+ * and the user's ledger is open then.
+ */
+extern bool ul_credit_reserve(const char *user_id, int64 amount, UlLedger *ledger,
+							  UlCreditDecision *decision);
+
+/*
+ * When a hold of credits was settled, by the ledger, which knows that for longer
+ * than usage_holds; DT_NOEND: it was not, or with 0.
+ */
+extern TimestampTz ul_credit_settled_at(const char *user_id, const char *hold_id);
+
 /* Raises PT402 for a denied spend. */
 pg_noreturn extern void ul_raise_no_credits(const UlCreditDecision *decision, int64 requested);
 
@@ -63,7 +77,7 @@ extern void ul_credit_void(int64 grant_id, const char *user_id, UlCreditDecision
 /* Writes what has fallen due. */
 extern void ul_credit_refill(const char *user_id, UlCreditDecision *decision);
 
-/* What a user has at an instant; DT_NOEND: now. */
+/* What a user has at an instant, held or not; DT_NOEND: now. */
 extern int64 ul_credit_balance(const char *user_id, TimestampTz at);
 
 /* A user's account in [starts_at, ends_at); ends_at DT_NOEND: until now. */

@@ -9,6 +9,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -65,6 +66,15 @@ ul_decision_datum(const UlDecision *decision)
 	return HeapTupleGetDatum(tuple);
 }
 
+int64
+ul_decision_current(Datum decision)
+{
+	bool		isnull;
+	Datum		value = GetAttributeByName(DatumGetHeapTupleHeader(decision), "current", &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
 /* Appends "name":value, the value quoted, or null. */
 static void
 append_string(StringInfo json, const char *name, const char *value)
@@ -89,6 +99,7 @@ raise_denial(const UlDecision *decision, int64 rows)
 	StringInfoData json;
 	char		reset_at[MAXDATELEN + 1];
 	bool		resets = decision->reset_at != DT_NOEND;
+	bool		lacks_credits = strcmp(decision->reason, "insufficient_credits") == 0;
 
 	if (resets)
 		JsonEncodeDateTime(reset_at, TimestampTzGetDatum(decision->reset_at), TIMESTAMPTZOID, NULL);
@@ -101,6 +112,8 @@ raise_denial(const UlDecision *decision, int64 rows)
 	append_int8(&json, "current", decision->current);
 	append_int8(&json, "limit", decision->limit);
 	append_int8(&json, "requested", decision->requested);
+	if (lacks_credits)
+		append_int8(&json, "available", decision->remaining);
 	if (rows >= 0)
 		append_int8(&json, "rows", rows);
 	append_string(&json, "resetAt", resets ? reset_at : NULL);
@@ -110,11 +123,12 @@ raise_denial(const UlDecision *decision, int64 rows)
 		append_string(&json, "retryAfter", NULL);
 	appendStringInfoChar(&json, '}');
 
-	if (strcmp(decision->reason, "insufficient_credits") == 0)
+	if (lacks_credits)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_CREDITS),
 				 errmsg("insufficient credits for \"%s\"", decision->usage_type),
 				 errdetail_internal("%s", json.data),
+				 decision->limit <= decision->current ? errhint("Credits are held until their holds end.") :
 				 resets ? errhint("The next refill is at %s.", reset_at) :
 				 errhint("Credits must be bought or given first.")));
 	ereport(ERROR,

@@ -1,11 +1,16 @@
 /*-------------------------------------------------------------------------
  *
  * holds.c
- *		Holds: usage that is reserved now, and settled or given back later.
+ *		Holds: usage, or credits, that are reserved now, and settled or given
+ *		back later.
  *
  * An open hold is a row of usage_holds that counts as used in the windows in
  * which it was taken; who decides about a key reads them (claims.c).  What
  * settles it is booked in the bucket of those windows, also after their end.
+ *
+ * What it has of the user's credits is kept from others by his ledger
+ * (ledger.c).  The ledger's time is the hold's then, so that no clock that goes
+ * back gives it credits again that somebody else has got.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,7 +22,9 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "charge.h"
 #include "gate.h"
+#include "grants.h"
 #include "guc.h"
 #include "holds.h"
 #include "pending.h"
@@ -48,6 +55,15 @@ unknown_hold(const char *hold_id)
 }
 
 static void
+refuse_settled(const char *hold_id, TimestampTz at)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("hold \"%s\" was settled", hold_id),
+			 errdetail("It was settled at %s.", timestamptz_to_str(at))));
+}
+
+static void
 used_for_another(const char *hold_id)
 {
 	ereport(ERROR,
@@ -64,10 +80,7 @@ check_open(const UlHold *hold)
 		case UL_HOLD_OPEN:
 			break;
 		case UL_HOLD_SETTLED:
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("hold \"%s\" was settled", hold->hold_id),
-					 errdetail("It was settled at %s.", timestamptz_to_str(hold->ended_at))));
+			refuse_settled(hold->hold_id, hold->ended_at);
 			break;
 		case UL_HOLD_RELEASED:
 			ereport(ERROR,
@@ -129,70 +142,143 @@ end_of(TimestampTz now, int64 ttl)
 	return end;
 }
 
-Datum
-ul_hold(const UlRequest *request, const char *hold_id, bool session_bound)
+/*
+ * The hold that an id has been taken for, by this request and still open; NULL
+ * if there is none.  Nobody else takes it before the transaction ends.
+ */
+static UlHold *
+hold_taken(const char *hold_id, const UlRequest *request, TimestampTz now)
 {
-	UlDecision	decision;
-	Datum		answer;
-	TimestampTz now;
-	TimestampTz expires_at;
-	TimestampTz bucket_start;
+	UlHold	   *hold;
+
+	ul_gate_lock_hold(hold_id);
+	hold = ul_find_hold(hold_id, now);
+	if (hold == NULL)
+		return NULL;
+	if (!took_hold(hold, request))
+		used_for_another(hold_id);
+	check_open(hold);
+	return hold;
+}
+
+static void
+insert_hold(const UlRequest *request, const UlDecision *decision,
+			const TimestampTz *bucket_start, TimestampTz now, bool session_bound, Datum answer)
+{
+	TimestampTz expires_at = end_of(now, request->ttl);
 	int			pid = 0;
 	TimestampTz started = 0;
 	UlArgs		args = {0};
 
-	if (hold_id != NULL)
-	{
-		UlHold	   *hold;
-
-		ul_gate_lock_hold(hold_id);
-		hold = ul_find_hold(hold_id, ul_now());
-		if (hold != NULL)
-		{
-			if (!took_hold(hold, request))
-				used_for_another(hold_id);
-			check_open(hold);
-			return hold->answer;
-		}
-	}
-
-	now = ul_consume(request, 1, &decision);
-	if (!decision.allowed || request->amount == 0)
-		return ul_decision_datum(&decision);
-	expires_at = end_of(now, request->ttl);
-	bucket_start = ul_bucket_start(ul_find_type(request->usage_type),
-								   ul_find_user(request->user_id), request->usage_type, now, false);
-	decision.hold_id = hold_id == NULL ? ul_make_up_hold_id() : hold_id;
-	answer = ul_decision_datum(&decision);
 	if (session_bound)
 		ul_this_session(&pid, &started);
-
-	ul_arg_text(&args, decision.hold_id);
+	ul_arg_text(&args, decision->hold_id);
 	ul_arg_text(&args, request->user_id);
 	ul_arg_text(&args, request->usage_type);
 	ul_arg_text(&args, request->event_subtype);
 	ul_arg_int8(&args, request->amount);
 	arg_int8_or_null(&args, request->tokens_used);
-	ul_arg_time(&args, bucket_start);
+	ul_arg_int8(&args, decision->credits);
+	arg_int8_or_null(&args, bucket_start);
 	ul_arg_time(&args, now);
 	ul_arg_time(&args, expires_at);
 	ul_arg_datum(&args, Int64GetDatum(pid), !session_bound);
 	ul_arg_datum(&args, TimestampTzGetDatum(started), !session_bound);
 	arg_pointer(&args, request->metadata);
 	ul_arg_datum(&args, answer, false);
+	ul_arg_int8(&args, decision->overage[UL_MEASURE_AMOUNT]);
+	ul_arg_int8(&args, decision->overage[UL_MEASURE_TOKENS]);
 	ul_execute(UL_INSERT_HOLD, &args);
+}
+
+Datum
+ul_hold(const UlRequest *request, const char *hold_id, bool session_bound)
+{
+	UlDecision	decision;
+	Datum		answer;
+	TimestampTz now;
+	TimestampTz bucket_start;
+
+	if (hold_id != NULL)
+	{
+		UlHold	   *hold = hold_taken(hold_id, request, ul_now());
+
+		if (hold != NULL)
+			return hold->answer;
+	}
+
+	now = ul_consume(request, 1, &decision);
+	if (!decision.allowed || request->amount == 0)
+		return ul_decision_datum(&decision);
+	bucket_start = ul_bucket_start(ul_find_type(request->usage_type),
+								   ul_find_user(request->user_id), request->usage_type, now, false);
+	decision.hold_id = hold_id == NULL ? ul_make_up_hold_id() : hold_id;
+	answer = ul_decision_datum(&decision);
+	insert_hold(request, &decision, &bucket_start, now, session_bound, answer);
 	return answer;
 }
 
+/* The answer of usage_decision's shape about credits that a user has. */
+static void
+decide_credits(const UlLedger *ledger, int64 amount, UlDecision *decision)
+{
+	memset(decision, 0, sizeof(*decision));
+	decision->allowed = true;
+	decision->reason = "ok";
+	decision->requested = amount;
+	decision->current = ledger->balance;
+	decision->limit = amount;
+	decision->remaining = ul_ledger_available(ledger);
+	decision->reset_at = DT_NOEND;
+	decision->retry_after = -1;
+}
+
+void
+ul_hold_credits(const char *user_id, int64 amount, int64 ttl, const char *hold_id,
+				UlCreditDecision *decision)
+{
+	UlRequest	request = {.user_id = user_id,.amount = amount,.ttl = ttl};
+	UlHold	   *hold = hold_taken(hold_id, &request, ul_now());
+	UlLedger	ledger;
+	UlDecision	answer;
+	TimestampTz settled_at;
+
+	if (hold != NULL)
+	{
+		memset(decision, 0, sizeof(*decision));
+		decision->allowed = true;
+		decision->reason = "ok";
+		decision->balance = ul_decision_current(hold->answer);
+		return;
+	}
+	settled_at = ul_credit_settled_at(user_id, hold_id);
+	if (settled_at != DT_NOEND)
+		refuse_settled(hold_id, settled_at);
+	if (!ul_credit_reserve(user_id, amount, &ledger, decision) || amount == 0)
+		return;
+	decide_credits(&ledger, amount, &answer);
+	answer.hold_id = hold_id;
+	answer.credits = amount;
+	insert_hold(&request, &answer, NULL, ledger.now, false, ul_decision_datum(&answer));
+}
+
+bool
+ul_holds_credits_alone(const char *hold_id)
+{
+	UlHold	   *hold = ul_find_hold(hold_id, ul_now());
+
+	return hold != NULL && hold->usage_type == NULL;
+}
+
 /*
- * The hold, with its key locked; NULL if there is none of that id, an error if
- * it is another user's.  The instant of its state goes to *now.
+ * The hold, with its key locked, and with its user's ledger open if it has any
+ * of his credits; NULL if there is none of that id, an error if it is another
+ * user's.  The instant of its state goes to *now.
  */
 static UlHold *
-lock_hold(const char *hold_id, const char *user_id, TimestampTz *now)
+lock_hold(const char *hold_id, const char *user_id, UlLedger *ledger, TimestampTz *now)
 {
 	UlHold	   *hold;
-	UlKey	   *key;
 
 	*now = ul_now();
 	hold = ul_find_hold(hold_id, *now);
@@ -202,10 +288,19 @@ lock_hold(const char *hold_id, const char *user_id, TimestampTz *now)
 		unknown_hold(hold_id);
 
 	/* whoever had the lock may have ended it */
-	key = ul_xact_key(hold->user_id, hold->usage_type);
-	(void) ul_xact_lock(key);
-	ul_xact_close(key);
+	if (hold->usage_type != NULL)
+	{
+		UlKey	   *key = ul_xact_key(hold->user_id, hold->usage_type);
+
+		(void) ul_xact_lock(key);
+		ul_xact_close(key);
+	}
 	*now = ul_now();
+	if (hold->credits > 0)
+	{
+		ul_ledger_open(ledger, hold->user_id);
+		*now = ledger->now;
+	}
 	return ul_find_hold(hold_id, *now);
 }
 
@@ -236,10 +331,12 @@ measure_named(const UlDecision *decision)
 
 /*
  * Whether what is asked for beyond what was held is admitted by the windows
- * that it was held in; fills the decision if there was anything to ask.
+ * that it was held in, and the price of all is had (charge NULL: it is free).
+ * Fills the decision if there was anything to ask.
  */
 static bool
-admit_more(const UlHold *hold, const UlRequest *request, TimestampTz now, UlDecision *decision)
+admit_more(const UlHold *hold, const UlRequest *request, UlCharge *charge, TimestampTz now,
+		   UlDecision *decision)
 {
 	const UlType *type = ul_find_type(hold->usage_type);
 	const UlUser *user = ul_find_user(hold->user_id);
@@ -263,12 +360,16 @@ admit_more(const UlHold *hold, const UlRequest *request, TimestampTz now, UlDeci
 		claim->has = hold->measures[limit->measure];
 		count++;
 	}
-	if (count == 0)
-		return true;
-	ul_read_claims(claims, count, hold->user_id, hold->usage_type, now);
+	if (count > 0)
+		ul_read_claims(claims, count, hold->user_id, hold->usage_type, now);
 	for (int i = 0; i < count; i++)
 		ul_judge_claim(&claims[i]);
-	ul_decide(claims, count, now, decision);
+	if (charge != NULL)
+		(void) ul_charge_price(charge, claims, count);
+	if (count > 0)
+		ul_decide(claims, count, now, decision);
+	if (charge != NULL)
+		ul_charge_decide(charge, false, now, decision);
 	return decision->allowed;
 }
 
@@ -297,25 +398,78 @@ report_settled(const UlHold *hold, const UlRequest *request, const char *reason,
 	}
 }
 
+/* Repeats the answer to who settles a hold again, with what it was settled with. */
+static Datum
+settled_before(const UlHold *hold, bool with_same)
+{
+	if (!with_same)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("hold \"%s\" was settled with another amount", hold->hold_id),
+				 errdetail("It was settled at %s.", timestamptz_to_str(hold->ended_at))));
+	return hold->answer;
+}
+
+/* Settles a hold of credits alone, whose ledger is open. */
+static Datum
+settle_credits(const UlHoldEnd *end, const UlHold *hold, UlLedger *ledger, TimestampTz now)
+{
+	int64		amount = end->amount == NULL ? hold->credits : *end->amount;
+	UlDecision	decision;
+	Datum		answer;
+
+	if (hold->state == UL_HOLD_SETTLED)
+		return settled_before(hold, amount == hold->settled_amount);
+	check_open(hold);
+	ledger->settling = hold->credits;
+	if (!ul_ledger_has(ledger, amount))
+	{
+		ul_decide_no_credits(ledger, amount, ul_grants_next_refill(ledger), now, &decision);
+		decision.requested = amount;
+		decision.hold_id = hold->hold_id;
+		return ul_decision_datum(&decision);
+	}
+
+	ul_ledger_end_hold(ledger, hold->credits);
+	if (amount > 0)
+	{
+		UlCreditEntry *entry = ul_ledger_spend(ledger, amount, UL_TYPE_HOLD);
+
+		entry->reference_id = hold->hold_id;
+		entry->metadata = end->metadata;
+	}
+	ul_ledger_write(ledger);
+	decide_credits(ledger, amount, &decision);
+	decision.hold_id = hold->hold_id;
+	answer = ul_decision_datum(&decision);
+	write_end(hold, "settled", now, &amount, NULL, answer);
+	return answer;
+}
+
 Datum
 ul_settle(const UlHoldEnd *end)
 {
 	TimestampTz now;
-	UlHold	   *hold = lock_hold(end->hold_id, end->user_id, &now);
-	UlDecision	decision = {.reason = "ok"};
+	UlLedger	ledger;
+	UlHold	   *hold = lock_hold(end->hold_id, end->user_id, &ledger, &now);
+	UlDecision	decision = {.allowed = true,.reason = "ok"};
 	UlRequest	request = {0};
+	const UlRequest *priced = &request;
+	UlCharge   *charge;
 	int64		measures[UL_NMEASURES];
 	int64		event_id;
 	Datum		answer;
 
 	if (hold == NULL)
 		unknown_hold(end->hold_id);
+	if (hold->usage_type == NULL)
+		return settle_credits(end, hold, &ledger, now);
 	request.user_id = hold->user_id;
 	request.usage_type = hold->usage_type;
 	request.event_subtype = hold->event_subtype;
 	request.amount = end->amount == NULL ? hold->measures[UL_MEASURE_AMOUNT] : *end->amount;
 	request.tokens_used = end->tokens_used != NULL ? end->tokens_used :
-		hold->has_tokens ? &hold->measures[UL_MEASURE_TOKENS] : NULL;
+		hold->has_tokens && request.amount > 0 ? &hold->measures[UL_MEASURE_TOKENS] : NULL;
 	request.duration_ms = end->duration_ms;
 	request.scene_id = end->scene_id;
 	request.status = "success";
@@ -324,23 +478,26 @@ ul_settle(const UlHoldEnd *end)
 	ul_request_measures(&request, measures);
 
 	if (hold->state == UL_HOLD_SETTLED)
-	{
-		if (request.amount != hold->settled_amount ||
-			measures[UL_MEASURE_TOKENS] != hold->settled_tokens)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNIQUE_VIOLATION),
-					 errmsg("hold \"%s\" was settled with another amount", hold->hold_id),
-					 errdetail("It was settled at %s.", timestamptz_to_str(hold->ended_at))));
-		return hold->answer;
-	}
+		return settled_before(hold, request.amount == hold->settled_amount &&
+							  measures[UL_MEASURE_TOKENS] == hold->settled_tokens);
 	check_open(hold);
-	if (!admit_more(hold, &request, now, &decision))
+	charge = ul_charge_begin(&priced, 1);
+	if (charge != NULL)
+		ul_charge_settles(charge, hold, &ledger);
+	ul_request_measures(priced, measures);
+	if (!admit_more(hold, priced, charge, now, &decision))
 	{
 		decision.hold_id = hold->hold_id;
 		return ul_decision_datum(&decision);
 	}
 
+	if (charge != NULL)
+		request.credits_used = ul_charge_price_of(charge, 0);
 	event_id = ul_record(&request, "settle", now);
+	if (charge != NULL)
+		ul_charge_pay(charge, &event_id);
+	else
+		ul_charge_let_go(&ledger, hold);
 	report_settled(hold, &request, decision.reason, now, &decision);
 	decision.requested = measures[measure_named(&decision)];
 	decision.event_id = event_id;
@@ -350,11 +507,12 @@ ul_settle(const UlHoldEnd *end)
 	return answer;
 }
 
-/* Ends an open hold whose key is locked. */
+/* Ends an open hold whose key is locked, and whose ledger is open if it has credits. */
 static void
-give_back(const UlHold *hold, const UlHoldEnd *end, TimestampTz now)
+give_back(const UlHold *hold, const UlHoldEnd *end, UlLedger *ledger, TimestampTz now)
 {
-	if (end->status != NULL)
+	ul_charge_let_go(ledger, hold);
+	if (end->status != NULL && hold->usage_type != NULL)
 	{
 		UlRequest	request = {
 			.user_id = hold->user_id,
@@ -376,7 +534,8 @@ bool
 ul_release(const UlHoldEnd *end)
 {
 	TimestampTz now;
-	UlHold	   *hold = lock_hold(end->hold_id, end->user_id, &now);
+	UlLedger	ledger;
+	UlHold	   *hold = lock_hold(end->hold_id, end->user_id, &ledger, &now);
 
 	if (hold == NULL)
 		return false;
@@ -384,7 +543,7 @@ ul_release(const UlHoldEnd *end)
 		check_open(hold);
 	if (hold->state != UL_HOLD_OPEN)
 		return false;
-	give_back(hold, end, now);
+	give_back(hold, end, &ledger, now);
 	return true;
 }
 
@@ -413,6 +572,8 @@ ul_release_all(const UlHoldEnd *end, const char *usage_type)
 	List	   *holds = NIL;
 	List	   *keys = NIL;
 	ListCell   *cell;
+	UlLedger	ledger;
+	bool		opened = false;
 	TimestampTz now;
 	int64		count = 0;
 
@@ -421,7 +582,9 @@ ul_release_all(const UlHoldEnd *end, const char *usage_type)
 	{
 		const UlHold *hold = lfirst(cell);
 
-		keys = list_append_unique_ptr(keys, ul_xact_key(hold->user_id, hold->usage_type));
+		opened = opened || hold->credits > 0;
+		if (hold->usage_type != NULL)
+			keys = list_append_unique_ptr(keys, ul_xact_key(hold->user_id, hold->usage_type));
 	}
 	list_sort(keys, compare_keys);
 	foreach(cell, keys)
@@ -430,7 +593,9 @@ ul_release_all(const UlHoldEnd *end, const char *usage_type)
 		ul_xact_close(lfirst(cell));
 	}
 
-	now = ul_now();
+	if (opened)
+		ul_ledger_open(&ledger, end->user_id);
+	now = opened ? ledger.now : ul_now();
 	foreach(cell, holds)
 	{
 		const UlHold *seen = lfirst(cell);
@@ -438,7 +603,7 @@ ul_release_all(const UlHoldEnd *end, const char *usage_type)
 
 		if (hold == NULL || hold->state != UL_HOLD_OPEN)
 			continue;
-		give_back(hold, end, now);
+		give_back(hold, end, &ledger, now);
 		count++;
 	}
 	return count;
@@ -448,7 +613,8 @@ TimestampTz
 ul_renew(const char *hold_id, const char *user_id, int64 ttl)
 {
 	TimestampTz now;
-	UlHold	   *hold = lock_hold(hold_id, user_id, &now);
+	UlLedger	ledger;
+	UlHold	   *hold = lock_hold(hold_id, user_id, &ledger, &now);
 	TimestampTz expires_at;
 	UlArgs		args = {0};
 

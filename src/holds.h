@@ -1,11 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * holds.h
- *		Holds: usage that is reserved now, and settled or given back later.
+ *		Holds: usage, or credits, that are reserved now, and settled or given
+ *		back later.
  *
- * Each call takes the lock of the hold's key before it looks at the hold, so
- * that a hold ends exactly once and never after its time.  A user_id that is
- * given (not NULL) must be the hold's: else the hold is unknown.
+ * Each call takes the lock of the hold's key, and opens the ledger of one that
+ * has credits, before it looks at the hold, so that a hold ends exactly once and
+ * never after its time.  A user_id that is given (not NULL) must be the hold's:
+ * else the hold is unknown.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +15,7 @@
 #define UL_HOLDS_H
 
 #include "consume.h"
+#include "credits.h"
 
 /*
  * Holds what is requested for request->ttl, if the limits admit it; amount 0
@@ -21,6 +24,17 @@
  * usage_decision.
  */
 extern Datum ul_hold(const UlRequest *request, const char *hold_id, bool session_bound);
+
+/*
+ * Holds credits of a user for some microseconds, if he has them; amount 0 asks
+ * only.  The same id and request again is the same hold, and gets the same
+ * answer.
+ */
+extern void ul_hold_credits(const char *user_id, int64 amount, int64 ttl, const char *hold_id,
+							UlCreditDecision *decision);
+
+/* Whether a hold is of credits alone; one that is unknown is not. */
+extern bool ul_holds_credits_alone(const char *hold_id);
 
 /* An id for a hold that was given none. */
 extern const char *ul_make_up_hold_id(void);
@@ -40,9 +54,9 @@ typedef struct UlHoldEnd
 } UlHoldEnd;
 
 /*
- * Turns a hold into usage, in the windows in which it was taken.  More than
- * was held must be admitted: else the answer is a denial, and the hold stays.
- * The answer is a row of usage_decision.
+ * Turns a hold into usage, in the windows in which it was taken, or into a
+ * spend.  More than was held must be admitted: else the answer is a denial, and
+ * the hold stays.  The answer is a row of usage_decision.
  */
 extern Datum ul_settle(const UlHoldEnd *end);
 

@@ -22,8 +22,10 @@
  * looks does the same in memory.
  *
  * user_credits repeats what most calls need: how much is left of the grant that
- * burns, and when something falls due.  Where that says enough, a spend reads
- * and writes this one row and adds an entry, and looks at no grant.
+ * burns, when something falls due, and how much is held.  Where that says
+ * enough, a spend reads and writes this one row and adds an entry, and looks at
+ * no grant and no hold.  A hold that expires is not taken out of what is held
+ * before somebody needs it: then the holds themselves are asked.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,6 +40,7 @@
 #include "grants.h"
 #include "guc.h"
 #include "ledger.h"
+#include "pending.h"
 #include "scan.h"
 #include "store.h"
 #include "tables.h"
@@ -67,6 +70,7 @@ read_locked_row(const Datum *values, const bool *nulls, void *arg)
 	ledger->burning_left = DatumGetInt64(values[7]);
 	ledger->due_at = DatumGetTimestampTz(values[8]);
 	ledger->refill_due_at = time_of_datum(values[9], nulls[9], DT_NOBEGIN);
+	ledger->held = DatumGetInt64(values[10]);
 }
 
 static bool
@@ -85,6 +89,7 @@ read_row(TupleTableSlot *slot, void *arg)
 	ledger->burning_left = ul_slot_int8(slot, Anum_credits_burning_left, 0);
 	ledger->due_at = ul_slot_time(slot, Anum_credits_due_at, DT_NOEND);
 	ledger->refill_due_at = ul_slot_time(slot, Anum_credits_refill_due_at, DT_NOBEGIN);
+	ledger->held = ul_slot_int8(slot, Anum_credits_held, 0);
 	return false;
 }
 
@@ -281,29 +286,106 @@ nothing_is_due(const UlLedger *ledger)
 	return ul_daily_refill(ledger->user_id, ledger->now) == 0;
 }
 
-bool
-ul_ledger_look(UlLedger *ledger, const char *user_id, int64 amount)
+/* Whether the balance, as it is known, has an amount beside what is held. */
+static bool
+has_beside_holds(const UlLedger *ledger, int64 amount)
 {
-	Snapshot	snapshot = ul_latest_snapshot(false);
+	if (amount <= ledger->settling)
+		return amount <= ledger->balance;
+	return amount - ledger->settling <= ledger->balance - ledger->held;
+}
 
-	init_ledger(ledger, user_id);
-	scan_row(ledger, snapshot);
-	ledger->now = Max(ul_now(), ledger->updated_at);
-	if (!nothing_is_due(ledger) || ledger->balance < amount)
+/* The same by the row alone, where that says enough. */
+static bool
+row_has(const UlLedger *ledger, int64 amount)
+{
+	return (ledger->loaded || nothing_is_due(ledger)) && has_beside_holds(ledger, amount);
+}
+
+static void
+read_held(UlLedger *ledger, Snapshot snapshot)
+{
+	if (ledger->held > 0)
+		ledger->held = ul_held_credits(ledger->user_id, ledger->now, snapshot);
+}
+
+/* The same by the grants and holds, as a snapshot shows them. */
+static bool
+all_has(UlLedger *ledger, int64 amount, Snapshot snapshot)
+{
+	if (!ledger->loaded)
 	{
 		read_grants(ledger, snapshot, false);
 		ul_grants_do_due(ledger, ledger->now);
 	}
+	if (has_beside_holds(ledger, amount))
+		return true;
+	read_held(ledger, snapshot);
+	return has_beside_holds(ledger, amount);
+}
+
+bool
+ul_ledger_look(UlLedger *ledger, const char *user_id, int64 amount)
+{
+	Snapshot	snapshot = ul_latest_snapshot(false);
+	bool		has;
+
+	init_ledger(ledger, user_id);
+	scan_row(ledger, snapshot);
+	ledger->now = Max(ul_now(), ledger->updated_at);
+	has = row_has(ledger, amount) || all_has(ledger, amount, snapshot);
 	ul_release_snapshot(snapshot);
-	return ledger->balance >= amount;
+	return has;
+}
+
+int64
+ul_ledger_read_available(const char *user_id)
+{
+	Snapshot	snapshot = ul_latest_snapshot(false);
+	UlLedger	ledger;
+
+	init_ledger(&ledger, user_id);
+	scan_row(&ledger, snapshot);
+	ledger.now = Max(ul_now(), ledger.updated_at);
+	read_grants(&ledger, snapshot, false);
+	ul_grants_do_due(&ledger, ledger.now);
+	read_held(&ledger, snapshot);
+	ul_release_snapshot(snapshot);
+	return ul_ledger_available(&ledger);
 }
 
 bool
 ul_ledger_has(UlLedger *ledger, int64 amount)
 {
-	if (!ledger->loaded && (!nothing_is_due(ledger) || ledger->balance < amount))
-		ul_ledger_load(ledger);
-	return ledger->balance >= amount;
+	Snapshot	snapshot;
+	bool		has;
+
+	if (row_has(ledger, amount))
+		return true;
+	snapshot = ul_latest_snapshot(false);
+	has = all_has(ledger, amount, snapshot);
+	ul_release_snapshot(snapshot);
+	return has;
+}
+
+int64
+ul_ledger_available(const UlLedger *ledger)
+{
+	return Max(0, ledger->balance - ledger->held);
+}
+
+void
+ul_ledger_hold(UlLedger *ledger, int64 amount)
+{
+	ledger->held += amount;
+	ledger->holds_changed = true;
+}
+
+void
+ul_ledger_end_hold(UlLedger *ledger, int64 amount)
+{
+	ledger->held = Max(0, ledger->held - amount);
+	ledger->holds_changed = true;
 }
 
 UlCreditEntry *
@@ -530,6 +612,7 @@ write_plain_spend(const UlLedger *ledger, const UlCreditEntry *entry)
 	ul_arg_text(&args, entry->reference_id);
 	ul_arg_datum(&args, JsonbPGetDatum(entry->metadata), entry->metadata == NULL);
 	ul_arg_int8(&args, entry->grant_id);
+	ul_arg_int8(&args, ledger->held);
 	ul_execute(UL_SPEND_PLAIN, &args);
 }
 
@@ -549,6 +632,7 @@ write_row(const UlLedger *ledger)
 	ul_arg_int8(&args, ledger->burning_left);
 	ul_arg_time(&args, ledger->due_at);
 	arg_time_or_null(&args, ledger->refill_due_at, DT_NOBEGIN);
+	ul_arg_int8(&args, ledger->held);
 	ul_execute(!ledger->exists || IsolationIsSerializable() ?
 			   UL_WRITE_CREDITS_UNREAD : UL_WRITE_CREDITS, &args);
 }
@@ -559,7 +643,7 @@ is_changed(const UlLedger *ledger)
 {
 	ListCell   *cell;
 
-	if (ledger->entries != NIL)
+	if (ledger->entries != NIL || ledger->holds_changed)
 		return true;
 	foreach(cell, ledger->grants)
 		if (((UlGrant *) lfirst(cell))->changed)

@@ -7,6 +7,10 @@
  * Whoever changes credits opens the user's ledger, takes or gives, and writes.
  * Whoever only asks reads, and writes nothing.
  *
+ * An open hold keeps a part of the balance from others, and takes it from no
+ * grant: what it is settled with is spent then.  So the grants can come to have
+ * less than is held, when one expires or is voided; who settles first has it.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef UL_LEDGER_H
@@ -102,7 +106,11 @@ typedef struct UlLedger
 	int64		burning_left;
 	TimestampTz due_at;
 	TimestampTz refill_due_at;	/* DT_NOBEGIN: no daily refill */
+	int64		held;			/* by open holds, and maybe by some that have
+								 * expired */
 
+	int64		settling;		/* of that, by the hold that is being settled */
+	bool		holds_changed;	/* "held" is to be written */
 	List	   *grants;			/* of UlGrant *, in the order in which they
 								 * burn */
 	List	   *entries;		/* of UlCreditEntry *, to be written */
@@ -131,8 +139,11 @@ extern void ul_ledger_load(UlLedger *ledger);
  */
 extern void ul_ledger_read(UlLedger *ledger, const char *user_id, TimestampTz at, bool all);
 
+/* What a user can spend or hold now.  Waits for nobody. */
+extern int64 ul_ledger_read_available(const char *user_id);
+
 /*
- * Whether a user has an amount now; if not, the ledger is read to look at it.
+ * Whether a user has an amount now beside what is held; if not, the ledger is read to look at it.
  * Waits for nobody.
  */
 extern bool ul_ledger_look(UlLedger *ledger, const char *user_id, int64 amount);
@@ -143,8 +154,19 @@ extern bool ul_ledger_look(UlLedger *ledger, const char *user_id, int64 amount);
  */
 extern UlCreditEntry *ul_ledger_spend(UlLedger *ledger, int64 amount, const char *transaction_type);
 
-/* Whether the balance, with what is due, has an amount; if not, the grants are loaded. */
+/*
+ * Whether the balance, with what is due, has an amount beside what is held; what
+ * "settling" says is there for it, and more than that needs what is left over.
+ * If not, the grants are loaded, and "held" is exact.
+ */
 extern bool ul_ledger_has(UlLedger *ledger, int64 amount);
+
+/* What can be spent or held, by the "held" that is known. */
+extern int64 ul_ledger_available(const UlLedger *ledger);
+
+/* Keeps an amount that the ledger has from others; and lets go of it. */
+extern void ul_ledger_hold(UlLedger *ledger, int64 amount);
+extern void ul_ledger_end_hold(UlLedger *ledger, int64 amount);
 
 /* A grant of a loaded ledger, whatever its state; NULL if there is none. */
 extern UlGrant *ul_ledger_grant(UlLedger *ledger, int64 grant_id);

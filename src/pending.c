@@ -51,6 +51,10 @@ hold_of_slot(UlHold *hold, TupleTableSlot *slot, TimestampTz now)
 	hold->measures[UL_MEASURE_AMOUNT] = ul_slot_int8(slot, Anum_hold_amount, 0);
 	hold->measures[UL_MEASURE_TOKENS] = ul_slot_int8(slot, Anum_hold_tokens_used, 0);
 	hold->has_tokens = !slot_attisnull(slot, Anum_hold_tokens_used);
+	hold->credits = ul_slot_int8(slot, Anum_hold_credits, 0);
+	hold->measures[UL_MEASURE_CREDITS] = hold->credits;
+	hold->overage[UL_MEASURE_AMOUNT] = ul_slot_int8(slot, Anum_hold_overage, 0);
+	hold->overage[UL_MEASURE_TOKENS] = ul_slot_int8(slot, Anum_hold_overage_tokens, 0);
 	hold->bucket_start = ul_slot_time(slot, Anum_hold_bucket_start, DT_NOBEGIN);
 	hold->created_at = ul_slot_time(slot, Anum_hold_created_at, DT_NOBEGIN);
 	hold->expires_at = ul_slot_time(slot, Anum_hold_expires_at, DT_NOEND);
@@ -135,4 +139,23 @@ ul_read_open_holds(const char *user_id, const char *usage_type, TimestampTz now,
 	ul_scan(UL_USAGE_HOLDS, UL_USAGE_HOLDS_OPEN_IDX, usage_type == NULL ? 1 : 3, keys, snapshot,
 			read_open, &state);
 	ul_release_snapshot(snapshot);
+}
+
+static void
+add_credits(const UlHold *hold, void *arg)
+{
+	*(int64 *) arg += hold->credits;
+}
+
+int64
+ul_held_credits(const char *user_id, TimestampTz now, Snapshot snapshot)
+{
+	int64		credits = 0;
+	ReadState	state = {.now = now,.seen = add_credits,.arg = &credits};
+	ScanKeyData keys[2];
+
+	ul_key_text(&keys[0], 1, user_id);
+	ul_key_after_time(&keys[1], 2, now);
+	ul_scan(UL_USAGE_HOLDS, UL_USAGE_HOLDS_CREDITS_IDX, 2, keys, snapshot, read_open, &state);
+	return credits;
 }

@@ -14,6 +14,7 @@
 
 #include "datatype/timestamp.h"
 #include "utils/jsonb.h"
+#include "utils/snapshot.h"
 
 #include "amounts.h"
 
@@ -35,6 +36,9 @@ typedef struct UlHold
 	char	   *event_subtype;	/* NULL: none */
 	int64		measures[UL_NMEASURES];
 	bool		has_tokens;
+	int64		credits;		/* what it has of the user's balance */
+	int64		overage[UL_NMEASURES];	/* what of it they pay for because it
+										 * is over a limit */
 	TimestampTz bucket_start;	/* where what settles it is booked */
 	TimestampTz created_at;
 	TimestampTz expires_at;
@@ -63,5 +67,11 @@ extern UlHold *ul_find_hold(const char *hold_id, TimestampTz now);
 typedef void (*UlHoldSeen) (const UlHold *hold, void *arg);
 extern void ul_read_open_holds(const char *user_id, const char *usage_type, TimestampTz now,
 							   UlHoldSeen seen, void *arg);
+
+/*
+ * What the holds of a user that are open at an instant have of his balance, as
+ * a snapshot shows them.
+ */
+extern int64 ul_held_credits(const char *user_id, TimestampTz now, Snapshot snapshot);
 
 #endif							/* UL_PENDING_H */

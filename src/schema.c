@@ -62,6 +62,7 @@ static const char *const table_names[UL_NTABLES] = {
 	[UL_USAGE_IDEMPOTENCY_PKEY] = "usage_idempotency_pkey",
 	[UL_USAGE_HOLDS_PKEY] = "usage_holds_pkey",
 	[UL_USAGE_HOLDS_OPEN_IDX] = "usage_holds_open_idx",
+	[UL_USAGE_HOLDS_CREDITS_IDX] = "usage_holds_credits_idx",
 	[UL_USAGE_RATES_PKEY] = "usage_rates_pkey",
 	[UL_USER_SUBSCRIPTIONS_USER_ID_KEY] = "user_subscriptions_user_id_key",
 	[UL_USER_CREDITS_PKEY] = "user_credits_pkey",

@@ -18,14 +18,17 @@
 #include "args.h"
 #include "credits.h"
 #include "guc.h"
+#include "holds.h"
 #include "schema.h"
 #include "store.h"
 
 PG_FUNCTION_INFO_V1(credit_grant);
 PG_FUNCTION_INFO_V1(credit_spend);
+PG_FUNCTION_INFO_V1(credit_hold);
 PG_FUNCTION_INFO_V1(credit_refund);
 PG_FUNCTION_INFO_V1(credit_void);
 PG_FUNCTION_INFO_V1(credit_balance);
+PG_FUNCTION_INFO_V1(credit_available);
 PG_FUNCTION_INFO_V1(credit_grants);
 PG_FUNCTION_INFO_V1(credit_statement);
 PG_FUNCTION_INFO_V1(credit_refill);
@@ -173,6 +176,20 @@ credit_spend(PG_FUNCTION_ARGS)
 }
 
 Datum
+credit_hold(PG_FUNCTION_ARGS)
+{
+	const char *user_id = ul_arg_user_id(fcinfo, 0);
+	int64		amount = ul_arg_amount(fcinfo, 1, "amount");
+	int64		ttl = ul_arg_ttl(fcinfo, 2);
+	const char *hold_id = ul_arg_name(fcinfo, 3, "hold_id");
+	UlCreditDecision decision;
+
+	ul_prevent_read_only("credit_hold()");
+	ul_hold_credits(user_id, amount, ttl, hold_id, &decision);
+	return decision_datum(&decision);
+}
+
+Datum
 credit_refund(PG_FUNCTION_ARGS)
 {
 	int64		transaction_id = arg_id(fcinfo, 0, "transaction_id");
@@ -213,6 +230,12 @@ credit_balance(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT64(ul_credit_balance(ul_arg_user_id(fcinfo, 0),
 									  arg_finite_time(fcinfo, 1, "at", DT_NOEND)));
+}
+
+Datum
+credit_available(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(ul_ledger_read_available(ul_arg_user_id(fcinfo, 0)));
 }
 
 static Datum

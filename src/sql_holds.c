@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -24,38 +22,6 @@ PG_FUNCTION_INFO_V1(usage_release);
 PG_FUNCTION_INFO_V1(usage_release_all);
 PG_FUNCTION_INFO_V1(usage_renew);
 PG_FUNCTION_INFO_V1(usage_limits_session_lives);
-
-#define MAX_TTL_DAYS (100 * DAYS_PER_YEAR)
-
-/*
- * A time to live in microseconds.  A month is 30 days and a day 24 hours: it
- * must not depend on the session's time zone.
- */
-static int64
-arg_ttl(FunctionCallInfo fcinfo, int n)
-{
-	const Interval *ttl;
-	int64		length = 0;
-	bool		in_range;
-
-	if (PG_ARGISNULL(n))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("ttl must not be null")));
-	ttl = PG_GETARG_INTERVAL_P(n);
-
-	/* each field alone, so that their sum does not overflow */
-	in_range = fabs((double) ttl->month) * DAYS_PER_MONTH <= MAX_TTL_DAYS &&
-		fabs((double) ttl->day) <= MAX_TTL_DAYS &&
-		fabs((double) ttl->time) / USECS_PER_DAY <= MAX_TTL_DAYS;
-	if (in_range)
-		length = ttl->time + (ttl->day + (int64) ttl->month * DAYS_PER_MONTH) * USECS_PER_DAY;
-	if (!in_range || length <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("ttl must be more than 0 and at most 100 years")));
-	return length;
-}
 
 /* What the event of a release says: failed, cancelled, or NULL for no event. */
 static const char *
@@ -78,7 +44,7 @@ usage_hold(PG_FUNCTION_ARGS)
 		.user_id = ul_arg_user_id(fcinfo, 0),
 		.usage_type = ul_arg_usage_type(fcinfo, 1),
 		.amount = ul_arg_amount(fcinfo, 2, "amount"),
-		.ttl = arg_ttl(fcinfo, 3),
+		.ttl = ul_arg_ttl(fcinfo, 3),
 		.event_subtype = ul_arg_subtype(fcinfo, 6),
 		.tokens_used = ul_arg_optional_amount(fcinfo, 7, "tokens_used"),
 		.metadata = ul_arg_jsonb(fcinfo, 8),
@@ -102,6 +68,13 @@ usage_hold(PG_FUNCTION_ARGS)
 	return ul_hold(&request, hold_id, PG_GETARG_BOOL(5));
 }
 
+/* Where nothing is tracked, only what is of credits alone goes on. */
+static bool
+is_tracked(const char *hold_id)
+{
+	return ul_tracking_enabled || ul_holds_credits_alone(hold_id);
+}
+
 Datum
 usage_settle(PG_FUNCTION_ARGS)
 {
@@ -115,7 +88,7 @@ usage_settle(PG_FUNCTION_ARGS)
 		.user_id = ul_arg_optional_name(fcinfo, 6, "user_id"),
 	};
 
-	if (!ul_tracking_enabled)
+	if (!is_tracked(end.hold_id))
 	{
 		UlRequest	request = {.amount = end.amount == NULL ? 0 : *end.amount};
 		UlDecision	decision;
@@ -140,7 +113,7 @@ usage_release(PG_FUNCTION_ARGS)
 		.user_id = ul_arg_optional_name(fcinfo, 5, "user_id"),
 	};
 
-	if (!ul_tracking_enabled)
+	if (!is_tracked(end.hold_id))
 		PG_RETURN_BOOL(false);
 	ul_prevent_read_only("usage_release()");
 	PG_RETURN_BOOL(ul_release(&end));
@@ -166,10 +139,10 @@ Datum
 usage_renew(PG_FUNCTION_ARGS)
 {
 	const char *hold_id = ul_arg_name(fcinfo, 0, "hold_id");
-	int64		ttl = arg_ttl(fcinfo, 1);
+	int64		ttl = ul_arg_ttl(fcinfo, 1);
 	const char *user_id = ul_arg_optional_name(fcinfo, 2, "user_id");
 
-	if (!ul_tracking_enabled)
+	if (!is_tracked(hold_id))
 		PG_RETURN_TIMESTAMPTZ(ul_now() + ttl);
 	ul_prevent_read_only("usage_renew()");
 	PG_RETURN_TIMESTAMPTZ(ul_renew(hold_id, user_id, ttl));

@@ -43,9 +43,11 @@ static const struct
 	const char *name;
 	int			parts;
 }			functions[] = {
+	{"credit_available", READER | APP | ADMIN},
 	{"credit_balance", READER | APP | ADMIN},
 	{"credit_grant", BILLING | ADMIN},
 	{"credit_grants", READER | APP | ADMIN},
+	{"credit_hold", APP | ADMIN},
 	{"credit_refill", ADMIN},
 	{"credit_refund", BILLING | ADMIN},
 	{"credit_spend", APP | ADMIN},

@@ -17,11 +17,12 @@
 
 #include "store.h"
 
-#define CREDITS_TYPES 11, {TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
-	INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
+#define CREDITS_TYPES 12, {TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
+	INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}
 #define SET_CREDITS \
 	" balance = $2, lifetime_earned = $3, lifetime_spent = $4, last_refill_at = $5, updated_at = $6," \
-	" sequence_no = $7, burning_grant_id = $8, burning_left = $9, due_at = $10, refill_due_at = $11"
+	" sequence_no = $7, burning_grant_id = $8, burning_left = $9, due_at = $10, refill_due_at = $11," \
+	" held = $12"
 
 #define GRANT_TYPES 10, {TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, \
 	BOOLOID, BOOLOID, INT8OID, INT8OID}
@@ -32,7 +33,7 @@
 const UlStatementText ul_credit_statements[UL_NSTATEMENTS] = {
 	[UL_LOCK_CREDITS] = {
 		"SELECT c.balance, c.lifetime_earned, c.lifetime_spent, c.last_refill_at, c.updated_at,"
-		" c.sequence_no, c.burning_grant_id, c.burning_left, c.due_at, c.refill_due_at"
+		" c.sequence_no, c.burning_grant_id, c.burning_left, c.due_at, c.refill_due_at, c.held"
 		" FROM @.user_credits c WHERE c.user_id = $1 FOR NO KEY UPDATE",
 		1, {TEXTOID}
 	},
@@ -50,7 +51,7 @@ const UlStatementText ul_credit_statements[UL_NSTATEMENTS] = {
 		"WITH c AS (UPDATE @.user_credits AS c SET balance = c.balance - $3,"
 		" lifetime_spent = c.lifetime_spent + $3, updated_at = greatest(c.updated_at, $2),"
 		" sequence_no = c.sequence_no + 1, burning_left = c.burning_left - $3"
-		" WHERE c.user_id = $1 AND c.burning_left > $3 AND c.due_at > $2"
+		" WHERE c.user_id = $1 AND c.burning_left > $3 AND c.balance - c.held >= $3 AND c.due_at > $2"
 		" AND coalesce(c.refill_due_at, $5) > $4"
 		" RETURNING c.balance, c.updated_at, c.sequence_no, c.burning_grant_id)"
 		" INSERT INTO @.credit_transactions AS t (user_id, amount, balance_after, transaction_type,"
@@ -65,19 +66,19 @@ const UlStatementText ul_credit_statements[UL_NSTATEMENTS] = {
 	},
 	[UL_WRITE_CREDITS_UNREAD] = {
 		"INSERT INTO @.user_credits AS c (user_id, balance, lifetime_earned, lifetime_spent, last_refill_at,"
-		" created_at, updated_at, sequence_no, burning_grant_id, burning_left, due_at, refill_due_at)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11)"
+		" created_at, updated_at, sequence_no, burning_grant_id, burning_left, due_at, refill_due_at,"
+		" held) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12)"
 		" ON CONFLICT (user_id) DO UPDATE SET" SET_CREDITS,
 		CREDITS_TYPES
 	},
 	[UL_SPEND_PLAIN] = {
 		"WITH c AS (UPDATE @.user_credits AS c SET balance = $2, lifetime_spent = $3, updated_at = $4,"
-		" sequence_no = $5, burning_left = $6 WHERE c.user_id = $1)"
+		" sequence_no = $5, burning_left = $6, held = $14 WHERE c.user_id = $1)"
 		" INSERT INTO @.credit_transactions (user_id, balance_after, created_at, sequence_no, id, amount,"
 		" transaction_type, description, reference_id, metadata, grant_id)"
 		" VALUES ($1, $2, $4, $5, $7, $8, $9, $10, $11, $12, $13)",
-		13, {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID,
-		TEXTOID, TEXTOID, TEXTOID, JSONBOID, INT8OID}
+		14, {TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID,
+		TEXTOID, TEXTOID, TEXTOID, JSONBOID, INT8OID, INT8OID}
 	},
 	[UL_INSERT_TRANSACTION] = {
 		"INSERT INTO @.credit_transactions (id, user_id, amount, balance_after, transaction_type, description,"
@@ -135,6 +136,10 @@ const UlStatementText ul_credit_statements[UL_NSTATEMENTS] = {
 		" remains AS (SELECT g.user_id, sum(g.remaining) AS remaining FROM grants g GROUP BY g.user_id),"
 		" drawn AS (SELECT d.user_id, d.transaction_id, sum(d.amount) AS amount, sum(d.shortfall) AS shortfall"
 		" FROM @.credit_draws d GROUP BY d.user_id, d.transaction_id),"
+		" open_holds AS (SELECT h.user_id, sum(h.credits) AS credits FROM @.usage_holds h"
+		" LEFT JOIN @.user_credits c ON c.user_id = h.user_id WHERE h.ended_at IS NULL AND h.credits > 0"
+		" AND h.expires_at > greatest(@.usage_now(), c.updated_at)"
+		" AND @.usage_limits_session_lives(h.backend_pid, h.backend_start) GROUP BY h.user_id),"
 		" users AS (SELECT coalesce(c.user_id, s.user_id, r.user_id) AS user_id, coalesce(c.balance, 0) AS balance,"
 		" coalesce(c.sequence_no, 0) AS sequence_no, coalesce(c.lifetime_earned, 0) AS earned,"
 		" coalesce(c.lifetime_spent, 0) AS spent, coalesce(s.amount, 0) AS ledger,"
@@ -148,6 +153,14 @@ const UlStatementText ul_credit_statements[UL_NSTATEMENTS] = {
 		" UNION ALL SELECT u.user_id, 'balance: what is left of the grants', u.remaining, u.balance"
 		" FROM users u WHERE u.remaining <> u.balance"
 		" UNION ALL SELECT u.user_id, 'balance is below 0', 0, u.balance FROM users u WHERE u.balance < 0"
+		/* a hold that has expired may still be in it */
+		" UNION ALL SELECT c.user_id, 'held: credits of open holds', coalesce(o.credits, 0), c.held"
+		" FROM @.user_credits c LEFT JOIN open_holds o ON o.user_id = c.user_id"
+		" WHERE c.held < coalesce(o.credits, 0)"
+		" UNION ALL SELECT h.user_id, 'hold ' || h.hold_id || ': what it was settled with', h.settled_amount, coalesce(-e.amount, 0)"
+		" FROM @.usage_holds h LEFT JOIN entries e ON e.user_id = h.user_id AND e.transaction_type = 'hold'"
+		" AND e.reference_id = h.hold_id WHERE h.usage_type IS NULL AND h.state = 'settled'"
+		" AND h.settled_amount <> coalesce(-e.amount, 0)"
 		" UNION ALL SELECT u.user_id, 'sequence_no: number of the newest transaction', u.last_no, u.sequence_no"
 		" FROM users u WHERE u.last_no <> u.sequence_no"
 		" UNION ALL SELECT u.user_id, 'lifetime_earned: sum of grants and refills', u.ledger_earned, u.earned"

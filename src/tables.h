@@ -173,7 +173,9 @@ enum
 	Anum_hold_ended_at,
 	Anum_hold_settled_amount,
 	Anum_hold_settled_tokens,
-	Anum_hold_answer
+	Anum_hold_answer,
+	Anum_hold_overage,
+	Anum_hold_overage_tokens
 };
 
 enum
@@ -201,7 +203,8 @@ enum
 	Anum_credits_burning_grant_id,
 	Anum_credits_burning_left,
 	Anum_credits_due_at,
-	Anum_credits_refill_due_at
+	Anum_credits_refill_due_at,
+	Anum_credits_held
 };
 
 enum

@@ -136,11 +136,12 @@ BEGIN ATOMIC
 		AND c.bucket_start >= (SELECT r.starts_at FROM range r)
 		AND c.bucket_start < (SELECT r.ends_at FROM range r)
 		AND (SELECT r.starts_at FROM range r) IS NOT NULL
-		AND usage_limits_given('usage_type', usage_top_users.usage_type)
 	GROUP BY c.user_id
 	HAVING sum(c.amount) > 0
 	ORDER BY 2 DESC, 1
-	LIMIT usage_limits_max_rows(usage_top_users.max_rows);
+	-- a condition would not be looked at beside one that is null
+	LIMIT CASE WHEN usage_limits_given('usage_type', usage_top_users.usage_type)
+		THEN usage_limits_max_rows(usage_top_users.max_rows) END;
 END;
 COMMENT ON FUNCTION usage_top_users IS
 'Who used most of a type over the UTC dates, days in number, that end today; ties by user_id. Outside 1 to 3,650 days: 22023.';
@@ -380,9 +381,10 @@ BEGIN ATOMIC
 	FROM scores s
 	WHERE s.own_score > usage_anomalies.threshold AND s.tier_score > usage_anomalies.threshold
 		AND (SELECT r.today FROM range r) IS NOT NULL
-		AND usage_limits_given('threshold', usage_anomalies.threshold)
 	ORDER BY least(s.own_score, s.tier_score) DESC, 1, 2
-	LIMIT usage_limits_max_rows(usage_anomalies.max_rows);
+	-- a condition would not be looked at beside one that is null
+	LIMIT CASE WHEN usage_limits_given('threshold', usage_anomalies.threshold)
+		THEN usage_limits_max_rows(usage_anomalies.max_rows) END;
 END;
 COMMENT ON FUNCTION usage_anomalies IS
 'Users whose use today stands out both from their own use on the days before (dates without use count as 0) and from that of their tier''s users today. The score is the modified z-score of Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993): distance from the median in units of 1.4826 × the median absolute deviation, or 1.2533 × the mean absolute deviation where that is 0, at least one unit; above 3.5 is an outlier. Outside 1 to 3,650 days: 22023.';

@@ -67,7 +67,7 @@ CREATE FUNCTION usage_enforce(
 	idempotency_key text DEFAULT NULL
 ) RETURNS usage_decision AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_enforce IS
-'As usage_consume, but a denial is an error: PT429, or PT402 where credits are wanting, its detail a JSON object with limitType, usageType, title, current, limit, requested, resetAt and retryAfter.';
+'As usage_consume, but a denial is an error: PT429, or PT402 where credits are wanting, its detail a JSON object with limitType, usageType, title, current, limit, requested, resetAt and retryAfter, for PT402 also available (credits that are not held).';
 
 CREATE FUNCTION usage_consume_many(
 	user_id text,

@@ -1,7 +1,7 @@
 -- PUBLIC gets nothing; usage_grant gives each part what it needs.
 
 REVOKE ALL ON FUNCTION
-	credit_balance, credit_grant, credit_grants, credit_refill, credit_refund,
+	credit_available, credit_balance, credit_grant, credit_grants, credit_hold, credit_refill, credit_refund,
 	credit_spend, credit_statement, credit_void, usage_adjust, usage_anomalies,
 	usage_attach, usage_attachments, usage_check, usage_check_action, usage_check_limit,
 	usage_consume, usage_consume_many, usage_detach, usage_distribution, usage_doctor,

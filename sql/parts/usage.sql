@@ -146,7 +146,7 @@ COMMENT ON COLUMN usage_decision.limit_type IS 'The limit named; null where ther
 COMMENT ON COLUMN usage_decision.requested IS 'Units requested, in the limit''s measure.';
 COMMENT ON COLUMN usage_decision.current IS 'Usage in the limit''s window, with what this call consumed; of a rate, what has not left yet; without a limit, that of the UTC day. With insufficient_credits: the balance.';
 COMMENT ON COLUMN usage_decision."limit" IS 'The limit''s value for this user; -1 is unlimited. Of a rate: how many units it allows at once. With insufficient_credits: the price.';
-COMMENT ON COLUMN usage_decision.remaining IS 'What is left, never negative; null when unlimited.';
+COMMENT ON COLUMN usage_decision.remaining IS 'What is left, never negative; null when unlimited. With insufficient_credits: what of the balance is not held.';
 COMMENT ON COLUMN usage_decision.reset_at IS 'Calendar and anniversary: the window''s end. Sliding and rate: when denied, the earliest instant at which the amount would fit; when allowed, the instant at which the usage counted now will have left. With insufficient_credits: the next refill, or what is paid for becomes free. Null where there is none.';
 COMMENT ON COLUMN usage_decision.retry_after IS 'Denied: seconds to reset_at, rounded up; null when allowed, or when the amount can never fit.';
 COMMENT ON COLUMN usage_decision.event_id IS 'The event written; null when none was.';

@@ -25,6 +25,7 @@
 #include "storage/lock.h"
 #include "storage/lwlock.h"
 #include "storage/procarray.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 static int	locks_held = 0;
@@ -96,10 +97,20 @@ __wrap_LWLockRelease(LWLock *lock)
 	__real_LWLockRelease(lock);
 }
 
+/* For records.pl: a commit is seen by all, and its callback does not come yet. */
+static void
+wait_while_paused(void)
+{
+	while (strcmp(application_name, "slow") == 0 && access("pause", F_OK) == 0)
+		pg_usleep(1000);
+}
+
 static void
 at_xact_end(XactEvent event, void *arg)
 {
 	ended = event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE;
+	if (event == XACT_EVENT_COMMIT)
+		wait_while_paused();
 	xact_callback(event, arg);
 	ended = false;
 }

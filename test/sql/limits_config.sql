@@ -258,8 +258,10 @@ SET usage_limits.test_clock = '10:30';
 SET usage_limits.enforcement = 'maybe';
 SET usage_limits.on_track_error = 'ignore';
 SET usage_limits.default_tier = '';
+\set VERBOSITY sqlstate
 SET usage_limits.grace_period = '-1s';
 SET usage_limits.idempotency_retention = 0;
+\set VERBOSITY default
 SET usage_limits.no_such_setting = 1;
 SET usage_limits.test_clock = '2025-03-12 10:30 America/New_York';
 SELECT usage_now();

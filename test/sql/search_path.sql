@@ -73,15 +73,15 @@ CREATE DOMAIN hostile.int8 AS text CHECK (false);
 CREATE DOMAIN pg_temp.text AS integer CHECK (false);
 CREATE DOMAIN pg_temp.jsonb AS integer CHECK (false);
 CREATE SEQUENCE hostile.usage_events_id_seq START 1000000000;
-CREATE FUNCTION hostile.to_number(bytea) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped by a cast'; END $$;
-CREATE CAST (bytea AS bigint) WITH FUNCTION hostile.to_number(bytea) AS IMPLICIT;
+CREATE FUNCTION hostile.to_number(uuid) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped by a cast'; END $$;
+CREATE CAST (uuid AS bigint) WITH FUNCTION hostile.to_number(uuid) AS IMPLICIT;
 
 -- The traps work.
 SET search_path = pg_temp, hostile, pg_catalog, public;
 SELECT 1::pg_catalog.int8 = 1::pg_catalog.int8;
 SELECT now();
 SELECT usage_now();
-SELECT bytea '1' OPERATOR(pg_catalog.=) 1::pg_catalog.int8;
+SELECT uuid '00000000-0000-0000-0000-000000000001' OPERATOR(pg_catalog.=) 1::pg_catalog.int8;
 TABLE usage_counters;
 
 -- Every function of ours, under its full name.
@@ -143,7 +143,7 @@ SELECT :schema.usage_revoke('pg_monitor');
 
 -- Nothing was read from a trap, or written to one.
 RESET search_path;
-DROP CAST (bytea AS bigint);
+DROP CAST (uuid AS bigint);
 SELECT last_value, is_called FROM hostile.usage_events_id_seq;
 SELECT count(*) FROM hostile.usage_counters;
 SELECT count(*) FROM pg_temp.usage_counters;

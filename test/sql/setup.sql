@@ -6,6 +6,7 @@
 \else
 \set schema public
 \endif
+\set SHOW_CONTEXT never
 
 -- Where the name of one of our tables is taken, nothing is installed.
 CREATE SCHEMA taken;

@@ -88,9 +88,10 @@ GROUP BY 1, 2;
 SELECT count(*) AS compared, count(*) FILTER (WHERE total_count = 0) > 0 AS has_none, count(*) FILTER (WHERE unique_users > 1) > 0 AS has_several FROM plain_trends;
 SELECT * FROM trends EXCEPT ALL SELECT * FROM plain_trends;
 SELECT * FROM plain_trends EXCEPT ALL SELECT * FROM trends;
-SET force_parallel_mode = on;
+-- called debug_parallel_query from 16 on
+SELECT count(set_config(name, 'on', false)) AS parallel FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SELECT * FROM plain_trends WHERE days = 30 EXCEPT ALL SELECT 30, t.* FROM usage_trends(30) t;
-RESET force_parallel_mode;
+SELECT count(set_config(name, 'off', false)) AS parallel FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 
 -- By date, types by name, the row over all of them last.
 SELECT count(*) AS rows, count(*) FILTER (WHERE n <> m) AS out_of_order

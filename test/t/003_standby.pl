@@ -30,6 +30,7 @@ $primary->wait_for_catchup($standby);
 # A call of every function that is marked VOLATILE.
 my %writers = (
 	credit_grant => q{credit_grant('ann', 1)},
+	credit_hold => q{credit_hold('ann', 1, '1 hour', 'h')},
 	credit_refill => q{credit_refill('ann')},
 	credit_refund => q{credit_refund(1)},
 	credit_spend => q{credit_spend('ann', 1)},

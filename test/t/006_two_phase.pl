@@ -74,6 +74,19 @@ foreach my $restart ('fast', 'immediate')
 	}
 }
 
+# one of very many users
+$node->safe_psql('postgres', q{
+	BEGIN;
+	SELECT usage_consume('user ' || n, 'prompt', 6) FROM generate_series(1, 200) n;
+	PREPARE TRANSACTION 'many'});
+$node->restart;
+foreach my $user ('user 1', 'user 200')
+{
+	is(sqlstate($node, "$impatient SELECT usage_consume('$user', 'prompt', 6);"), '55P03', "many users: the quota of $user is nobody else's");
+}
+$node->safe_psql('postgres', q{COMMIT PREPARED 'many'});
+is(value($node, q{SELECT allowed, current FROM usage_consume('user 200', 'prompt', 6)}), 'f|6', 'many users: it counts');
+
 # a session that is killed takes an open transaction with it, not a prepared one
 $session = $node->background_psql('postgres');
 $session->query_safe("BEGIN; $take; PREPARE TRANSACTION 'q'");

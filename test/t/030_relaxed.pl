@@ -71,6 +71,8 @@ is(value($node, q{SELECT allowed FROM usage_consume('carl', 'ping', 3)}), 'f', '
 ok($node->poll_query_until('postgres', q{SELECT sum(amount) = 3 FROM usage_counters WHERE user_id = 'carl'}), 'the use is written');
 ok( $node->poll_query_until('postgres', q{SELECT sum(count) = 1 FROM usage_denials WHERE user_id = 'carl' AND limit_type = 'pings_daily'}),
 	'the denial is written');
+$node->safe_psql('postgres', 'SELECT usage_maintain()');
+is(value($node, q{SELECT sum(count) FROM usage_denials WHERE user_id = 'carl'}), '1', 'once');
 
 # a database without use has no worker, and can be dropped
 $node->safe_psql('postgres', 'CREATE DATABASE other');

@@ -103,6 +103,11 @@ export class UsageCredits extends UsageClient {
 		return this.value("credit_balance", { user_id: userId, at });
 	}
 
+	/** What can be spent or held now: the balance without what is held. */
+	available(userId: string): Promise<number> {
+		return this.value("credit_available", { user_id: userId });
+	}
+
 	grants(userId: string): Promise<CreditRow[]> {
 		return this.rows("credit_grants", { user_id: userId });
 	}

@@ -27,7 +27,7 @@ const brand = Symbol.for("usage-limits.UsageLimitError");
 function messageOf(decision: UsageDecision): string {
 	const reset = decision.resetAt === null ? "" : ` Resets at ${decision.resetAt.toISOString()}.`;
 	if (decision.reason === "insufficient_credits")
-		return `You have ${decision.current} credits and need ${decision.limit}.${reset}`;
+		return `You have ${decision.remaining ?? decision.current} credits and need ${decision.limit}.${reset}`;
 	return `You've reached your ${decision.limitType} limit (${decision.current}/${decision.limit}).${reset}`;
 }
 
@@ -136,6 +136,8 @@ interface Detail {
 	retryAfter?: number | null;
 	/** In place of `current` and `limit`, where credits were to be spent. */
 	balance?: number;
+	/** Of `current` or `balance`, what is not held. */
+	available?: number;
 }
 
 function fromDatabase(error: Record<string, unknown>, cause: unknown): UsageLimitError | undefined {
@@ -164,7 +166,7 @@ function fromDatabase(error: Record<string, unknown>, cause: unknown): UsageLimi
 			requested,
 			current,
 			limit,
-			remaining: lacksCredits ? current : Math.max(0, limit - current),
+			remaining: lacksCredits ? (detail.available ?? current) : Math.max(0, limit - current),
 			resetAt: detail.resetAt ? toDate(detail.resetAt) : null,
 			retryAfter: detail.retryAfter ?? null,
 			eventId: null,

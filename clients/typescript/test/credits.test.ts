@@ -55,6 +55,31 @@ describe.each(Object.entries(drivers))("%s", (name, open) => {
 		});
 	});
 
+	test("what is held is not there for others, and is settled like any hold", async () => {
+		const userId = user("holds");
+		const tracker = new UsageTracker(db);
+		await credits.grant({ userId, amount: 10 });
+		const hold = { userId, amount: 6, holdId: `${name} film` };
+		expect(await credits.hold({ ...hold, ttl: "1 hour" })).toMatchObject({ allowed: true, balance: 10 });
+		expect(await credits.hold(hold)).toMatchObject({ allowed: true, balance: 10 });
+		expect(await credits.hold({ ...hold, amount: 5 }).catch(sqlStateOf)).toBe("23505");
+		expect([await credits.balance(userId), await credits.available(userId)]).toEqual([10, 4]);
+		expect(await credits.spend({ userId, amount: 5 }).catch((error: unknown) => error)).toMatchObject({
+			message: "You have 4 credits and need 5.",
+			decision: { current: 10, remaining: 4 },
+		});
+		expect(await tracker.settle(hold.holdId, { amount: 3, userId })).toMatchObject({
+			allowed: true,
+			requested: 3,
+			current: 7,
+			remaining: 7,
+		});
+		expect(await credits.available(userId)).toBe(7);
+		await credits.hold({ userId, amount: 7, holdId: `${name} other` });
+		expect(await tracker.release(`${name} other`)).toBe(true);
+		expect(await credits.available(userId)).toBe(7);
+	});
+
 	test("what a transaction spends is given back with it", async () => {
 		const userId = user("rolls back");
 		await credits.grant({ userId, amount: 10 });

@@ -250,6 +250,7 @@ export function usageSchema(schema?: string) {
 			.notNull()
 			.default(sql`'infinity'::timestamp with time zone`),
 		refillDueAt: timestamp("refill_due_at", { withTimezone: true }),
+		held: bigint("held", { mode: "number" }).notNull().default(0),
 	});
 
 	const creditGrants = table(
@@ -350,6 +351,8 @@ export function usageSchema(schema?: string) {
 		settledAmount: bigint("settled_amount", { mode: "number" }),
 		settledTokens: bigint("settled_tokens", { mode: "number" }),
 		answer: usageDecision("answer"),
+		overage: bigint("overage", { mode: "number" }).notNull().default(0),
+		overageTokens: bigint("overage_tokens", { mode: "number" }).notNull().default(0),
 	});
 
 	const usageOpenHolds = view("usage_open_holds", {
@@ -364,6 +367,44 @@ export function usageSchema(schema?: string) {
 		age: interval("age"),
 		backendPid: bigint("backend_pid", { mode: "number" }),
 		metadata: jsonb("metadata"),
+		credits: bigint("credits", { mode: "number" }),
+	}).existing();
+
+	const usageLimitsStats = view("usage_limits_stats", {
+		admitted: bigint("admitted", { mode: "number" }),
+		denied: bigint("denied", { mode: "number" }),
+		coldLoads: bigint("cold_loads", { mode: "number" }),
+		waits: bigint("waits", { mode: "number" }),
+		evictions: bigint("evictions", { mode: "number" }),
+		lockGateFallbacks: bigint("lock_gate_fallbacks", { mode: "number" }),
+		slotOverflows: bigint("slot_overflows", { mode: "number" }),
+		entriesUsed: bigint("entries_used", { mode: "number" }),
+		entriesMax: bigint("entries_max", { mode: "number" }),
+		nodesUsed: bigint("nodes_used", { mode: "number" }),
+		nodesMax: bigint("nodes_max", { mode: "number" }),
+		memoryBytes: bigint("memory_bytes", { mode: "number" }),
+		flushed: bigint("flushed", { mode: "number" }),
+		flushLag: interval("flush_lag"),
+		oldestPrepared: timestamp("oldest_prepared", { withTimezone: true }),
+		trackErrors: bigint("track_errors", { mode: "number" }),
+		statsReset: timestamp("stats_reset", { withTimezone: true }),
+	}).existing();
+
+	const usageLimitsMemory = view("usage_limits_memory", {
+		userId: text("user_id"),
+		usageType: text("usage_type"),
+		state: text("state"),
+		measure: text("measure"),
+		windowStart: timestamp("window_start", { withTimezone: true }),
+		windowEnd: timestamp("window_end", { withTimezone: true }),
+		oneSubtype: boolean("one_subtype"),
+		committed: bigint("committed", { mode: "number" }),
+		reserved: bigint("reserved", { mode: "number" }),
+		pid: bigint("pid", { mode: "number" }),
+		status: text("status"),
+		amount: bigint("amount", { mode: "number" }),
+		since: timestamp("since", { withTimezone: true }),
+		age: interval("age"),
 	}).existing();
 
 	const usageDays = table("usage_days", {
@@ -417,6 +458,8 @@ export function usageSchema(schema?: string) {
 		creditCosts,
 		usageHolds,
 		usageOpenHolds,
+		usageLimitsStats,
+		usageLimitsMemory,
 		usageDays,
 		usageDaySums,
 		usageDayMarks,
@@ -447,6 +490,8 @@ export const {
 	creditCosts,
 	usageHolds,
 	usageOpenHolds,
+	usageLimitsStats,
+	usageLimitsMemory,
 	usageDays,
 	usageDaySums,
 	usageDayMarks,
