@@ -295,7 +295,9 @@ ul_credit_spend(const UlSpend *spend, UlCreditDecision *decision)
 bool
 ul_credit_reserve(const char *user_id, int64 amount, UlLedger *ledger, UlCreditDecision *decision)
 {
-	if (deny_at_once(user_id, amount, decision))
+	const UlSpend asked = {.user_id = user_id,.amount = amount};
+
+	if (deny_at_once(&asked, decision))
 		return false;
 	ul_ledger_open(ledger, user_id);
 	if (!ul_ledger_has(ledger, amount))
