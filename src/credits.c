@@ -297,6 +297,11 @@ ul_credit_reserve(const char *user_id, int64 amount, UlLedger *ledger, UlCreditD
 {
 	const UlSpend asked = {.user_id = user_id,.amount = amount};
 
+	if (amount == 0)
+	{
+		decide(decision, ul_credit_balance(user_id, DT_NOEND), NULL);
+		return true;
+	}
 	if (deny_at_once(&asked, decision))
 		return false;
 	ul_ledger_open(ledger, user_id);

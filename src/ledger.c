@@ -384,6 +384,9 @@ ul_ledger_hold(UlLedger *ledger, int64 amount)
 void
 ul_ledger_end_hold(UlLedger *ledger, int64 amount)
 {
+	/* the row is written: what fell due before is dated with its instant */
+	if (!nothing_is_due(ledger))
+		ul_ledger_load(ledger);
 	ledger->held = Max(0, ledger->held - amount);
 	ledger->holds_changed = true;
 }

@@ -111,12 +111,26 @@ class Grant:
         return self.priority, self.ends, self.created, self.number
 
 
+@dataclass(frozen=True)
+class Hold:
+    """Credits that nobody else can take."""
+    amount: int
+    ends: int
+    answer: int                 # the balance that its first answer says
+    state: str = "open"
+    settled: tuple = None       # the amount it was settled with, and the answer
+
+    def state_at(self, now):
+        return "expired" if self.state == "open" and self.ends <= now else self.state
+
+
 @dataclass
 class Account:
     daily: int = 0              # what the tier's daily refill gives, 0: nothing, or not enabled
     enabled: bool = False       # whether there are daily refills
     grants: list = field(default_factory=list)
     lines: list = field(default_factory=list)
+    holds: dict = field(default_factory=dict)   # by hold_id
     changed: float = -FOREVER   # the newest change: time does not go back behind it
     numbers: object = None      # gives each grant its number
 
@@ -124,6 +138,7 @@ class Account:
         account = copy.copy(self)
         account.grants = [copy.copy(grant) for grant in self.grants]
         account.lines = list(self.lines)
+        account.holds = dict(self.holds)
         return account
 
     @property
@@ -227,9 +242,11 @@ class Account:
             if self.lines[known].amount != -amount:
                 raise Refused("23505")
             return known
-        ahead = self.as_of(now)
-        if ahead.balance < amount:
+        if self.available(now) < amount:
             return None
+        return self._burn(now, "usage", amount, reference)
+
+    def _burn(self, now, kind, amount, reference):
         self._go_to(now)
         draws = []
         for grant in sorted(self.grants, key=Grant.burns_before):
@@ -238,8 +255,73 @@ class Account:
                 draws.append(Draw(grant.number, -part))
                 grant.taken += part
                 amount -= part
-        self._add(now, "usage", draws, reference=reference)
+        self._add(now, kind, draws, reference=reference)
         return len(self.lines) - 1
+
+    def held(self, now):
+        return sum(hold.amount for hold in self.holds.values() if hold.state_at(max(now, self.changed)) == "open")
+
+    def available(self, now):
+        return max(0, self.as_of(now).balance - self.held(now))
+
+    def hold(self, now, hold_id, amount, ttl):
+        """The balance; None: it has too little beside what is held."""
+        known = self.holds.get(hold_id)
+        if known is not None:
+            if known.amount != amount:
+                raise Refused("23505")
+            if known.state_at(now) != "open":
+                raise Refused("55000")
+            return known.answer
+        if amount > self.available(now):
+            return None
+        if amount > 0:
+            now = max(now, self.changed)
+            self._go_to(now)
+            self.changed = now
+            self.holds[hold_id] = Hold(amount, now + ttl, self.balance)
+        return self.as_of(now).balance
+
+    def settle(self, now, hold_id, amount):
+        """What is paid, the balance, what of it is not held then; None: denied."""
+        hold = self.holds[hold_id]
+        amount = hold.amount if amount is None else amount
+        now = max(now, self.changed)
+        if hold.state == "settled":
+            if hold.settled[0] != amount:
+                raise Refused("23505")
+            return hold.settled
+        if hold.state_at(now) != "open":
+            raise Refused("55000")
+        if amount > self.as_of(now).balance or amount - hold.amount > self.available(now):
+            return None
+        del self.holds[hold_id]
+        self._go_to(now)
+        if amount > 0:
+            self._burn(now, "hold", amount, hold_id)
+        self.changed = now
+        answer = amount, self.balance, self.available(now)
+        self.holds[hold_id] = Hold(hold.amount, hold.ends, hold.answer, "settled", answer)
+        return answer
+
+    def release(self, now, hold_id):
+        hold = self.holds[hold_id]
+        now = max(now, self.changed)
+        if hold.state == "settled":
+            raise Refused("55000")
+        if hold.state_at(now) != "open":
+            return False
+        self.holds[hold_id] = Hold(hold.amount, hold.ends, hold.answer, "released")
+        self._go_to(now)
+        self.changed = now
+        return True
+
+    def renew(self, now, hold_id, ttl):
+        hold = self.holds[hold_id]
+        now = max(now, self.changed)
+        if hold.state_at(now) != "open":
+            raise Refused("55000")
+        self.holds[hold_id] = Hold(hold.amount, now + ttl, hold.answer)
 
     def kept(self, number):
         """What of a line's draws has not been given back, the last drawn first."""

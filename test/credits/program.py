@@ -27,7 +27,7 @@ COSTS = {("gen", None): (3, 2), ("gen", "gpt"): (5, 1)}
 # each as often as its number says
 OPERATIONS = {
     "grant": 8, "plan": 6, "pay": 3, "spend": 16, "spend_all": 4, "job": 3, "refund": 8, "void": 3, "refill": 2,
-    "use": 5, "unuse": 3, "clock": 8, "to_due": 8, "settings": 1,
+    "hold": 6, "settle": 5, "release_hold": 2, "renew": 1, "use": 5, "unuse": 3, "clock": 8, "to_due": 8, "settings": 1,
     "begin": 4, "commit": 3, "rollback": 2, "savepoint": 3, "rollback_to": 2, "release": 1,
     "prepare_commit": 1, "prepare_rollback": 1,
 }
@@ -85,7 +85,7 @@ class Server:
         for table in ledger:
             self.ask(self.worker, f"ALTER TABLE {table} DISABLE TRIGGER append_only")
         self.ask(self.worker, "TRUNCATE user_credits, credit_transactions, credit_draws, credit_grants, credit_costs,"
-                 " usage_counters, usage_events")
+                 " usage_counters, usage_events, usage_holds")
         for table in ledger:
             self.ask(self.worker, f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only")
         for (usage_type, subtype), (credits, per) in COSTS.items():
@@ -269,9 +269,81 @@ class Program:
     def job(self, user, a, b, c, d):
         self.spend(user, a, b, c, d, (1, 6)[b % 2], f"job_{a % 4}")
 
+    def hold(self, user, a, b, c, d):
+        # the same id is sometimes another user's, or of another amount
+        hold_id = f"{user if c else 'any'} {a}"
+        amount, ttl = AMOUNTS[b], (HOUR, DAY, 30 * DAY, MINUTE)[a % 4]
+
+        def model(state, row):
+            if any(hold_id in state.accounts[other].holds for other in USERS if other != user):
+                raise Refused("23505")
+            account = self.account(user)
+            balance = account.hold(self.now, hold_id, amount, ttl)
+            if balance is None:
+                return False, "insufficient_credits", account.as_of(self.now).balance, None, None
+            state.accounts[user] = account
+            return True, "ok", balance, None, None
+
+        self.call("hold", f"SELECT * FROM credit_hold('{user}', {amount}, '{ttl} us', '{hold_id}')", model)
+
+    def choose_hold(self, user, a, c):
+        """A hold, its user, and the user that is said to have it."""
+        known = [(hold_id, other) for other in USERS for hold_id in self.state.accounts[other].holds]
+        hold_id, owner = known[-1 - a % len(known)] if known else ("unknown", user)
+        return hold_id, owner, owner if c < 7 or not known else USERS[1 - USERS.index(owner)]
+
+    def settle(self, user, a, b, c, d):
+        hold_id, owner, named = self.choose_hold(user, a, c)
+        amount = None if d < 3 else AMOUNTS[b]
+
+        def model(state, row):
+            account = self.account(owner)
+            if hold_id not in account.holds or named != owner:
+                raise Refused("42704")
+            answer = account.settle(self.now, hold_id, amount)
+            if answer is None:
+                return (False, "insufficient_credits", account.as_of(self.now).balance, account.available(self.now),
+                        account.holds[hold_id].amount if amount is None else amount)
+            state.accounts[owner] = account
+            paid, balance, available = answer
+            return True, "ok", balance, available, paid
+
+        self.call("settle", f"SELECT allowed, reason, current, remaining, \"limit\" FROM usage_settle('{hold_id}',"
+                  f" {'NULL' if amount is None else amount}, user_id => '{named}')", model)
+
+    def release_hold(self, user, a, b, c, d):
+        hold_id, owner, named = self.choose_hold(user, a, c)
+
+        def model(state, row):
+            account = self.account(owner)
+            if named != owner:
+                raise Refused("42704")
+            if hold_id not in account.holds:
+                return False, "nothing"
+            ended = account.release(self.now, hold_id)
+            state.accounts[owner] = account
+            return ended, "nothing"
+
+        self.call("release", f"SELECT usage_release('{hold_id}', user_id => '{named}'), 'nothing'", model)
+
+    def renew(self, user, a, b, c, d):
+        hold_id, owner, named = self.choose_hold(user, a, c)
+        ttl = (HOUR, 2 * DAY)[b % 2]
+
+        def model(state, row):
+            account = self.account(owner)
+            if hold_id not in account.holds or named != owner:
+                raise Refused("42704")
+            account.renew(self.now, hold_id, ttl)
+            state.accounts[owner] = account
+            return True, account.holds[hold_id].ends
+
+        self.call("renew", "SELECT true, (extract(epoch FROM usage_renew("
+                  f"'{hold_id}', '{ttl} us', user_id => '{named}')) * 1000000)::bigint", model)
+
     def refund(self, user, a, b, c, d):
         lines = self.state.accounts[user].lines
-        spends = [number for number, line in enumerate(lines) if line.kind == "usage"]
+        spends = [number for number, line in enumerate(lines) if line.kind in ("usage", "hold")]
         # mostly what was spent, the newest first
         chosen = spends if spends and d < 7 else range(len(lines))
         number = chosen[-1 - a % len(chosen)] if chosen else None
@@ -281,7 +353,7 @@ class Program:
 
         def model(state, row):
             account = self.account(user)
-            if number is None or owner != user or lines[number].kind != "usage":
+            if number is None or owner != user or lines[number].kind not in ("usage", "hold"):
                 raise Refused("42704")
             line = account.refund(self.now, number, amount)
             if line is None:
@@ -377,8 +449,9 @@ class Program:
     def to_due(self, user, a, b, c, d):
         """To the next instant at which something happens, or to just before or after it."""
         account = self.account(user).as_of(self.now)
-        coming = sorted(grant.happens()[0] for grant in account.grants)
-        coming = [at for at in coming if at < FOREVER]
+        coming = [grant.happens()[0] for grant in account.grants]
+        coming += [hold.ends for hold in account.holds.values() if hold.state_at(self.now) == "open"]
+        coming = sorted(at for at in coming if at < FOREVER)
         if coming:
             at = coming[a % len(coming)] + (-1, 0, 0, 0, 0, 0, 0, 1)[c]
             if at < self.now + 70 * DAY:
@@ -522,11 +595,11 @@ class Program:
         starts, ends = sorted((instants[(a * 16 + b) % len(instants)], instants[(b * 8 + c) % len(instants)]))
         at = instants[(c * 8 + d) % len(instants)]
         found = self.server.ask(self.server.worker, f"""
-            SELECT credit_balance('{user}'), credit_balance('{user}', {literal(starts)}),
+            SELECT credit_available('{user}'), credit_balance('{user}'), credit_balance('{user}', {literal(starts)}),
                 credit_balance('{user}', {literal(at)})""")[0]
-        wanted = tuple(account.balance_at(when, self.now) for when in (None, starts, at))
+        wanted = (account.available(self.now), *(account.balance_at(when, self.now) for when in (None, starts, at)))
         if found != wanted:
-            self.wrong(f"credit_balance of {user} now, at {starts} and at {at}", found, wanted)
+            self.wrong(f"credit_available and credit_balance of {user} now, at {starts} and at {at}", found, wanted)
         if d == 7:
             ends = None
         opening, lines, closing = account.statement(
