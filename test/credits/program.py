@@ -27,7 +27,7 @@ COSTS = {("gen", None): (3, 2), ("gen", "gpt"): (5, 1)}
 # each as often as its number says
 OPERATIONS = {
     "grant": 8, "plan": 6, "pay": 3, "spend": 16, "spend_all": 4, "job": 3, "refund": 8, "void": 3, "refill": 2,
-    "hold": 6, "settle": 5, "release_hold": 2, "renew": 1, "use": 5, "unuse": 3, "clock": 8, "to_due": 8, "settings": 1,
+    "hold": 8, "settle": 6, "release_hold": 4, "renew": 1, "use": 5, "unuse": 3, "clock": 8, "to_due": 8, "settings": 1,
     "begin": 4, "commit": 3, "rollback": 2, "savepoint": 3, "rollback_to": 2, "release": 1,
     "prepare_commit": 1, "prepare_rollback": 1,
 }
