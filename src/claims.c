@@ -271,9 +271,10 @@ falls_to(const UlClaim *claim, int64 usage)
 {
 	int			part;
 
+	if (ul_claim_used(claim) <= usage)
+		return DT_NOEND;
 	if (claim->limit->kind == UL_KIND_RATE)
-		return claim->sum.used > usage ?
-			ul_gcra_falls_to(&claim->rate_state, usage) : DT_NOEND;
+		return ul_gcra_falls_to(&claim->rate_state, usage);
 	if (claim->nheld > 0)
 		return held_falls_to(claim, usage);
 	part = is_sliding(claim) ? ul_sum_part_above(&claim->sum, usage) : -1;
@@ -585,14 +586,14 @@ describe(UlClaim *claim, bool consumed, TimestampTz now, UlDecision *decision)
 		use_rate(claim);
 	else if (consumed && claim->consumes != 0)
 	{
-		TimestampTz at = ul_limit_bucket_floor(limit, claim->user, now);
+		TimestampTz at = Max(ul_limit_bucket_floor(limit, claim->user, now), claim->sum.start);
 
 		if (claim->consumes_until != DT_NOEND)
 			add_held(claim, at, claim->consumes_until, claim->consumes);
 		else
 		{
 			ul_sum_make_room(&claim->sum, 1);
-			(void) ul_sum_add(&claim->sum, Max(at, claim->sum.start), claim->consumes);
+			(void) ul_sum_add(&claim->sum, at, claim->consumes);
 			ul_sum_parts(&claim->sum);
 		}
 	}

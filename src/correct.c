@@ -84,7 +84,7 @@ tests_of_taking(const UlRequest *request, TimestampTz bucket_start, int64 taken,
 	{
 		UlClaim    *claim = &claims[i];
 
-		if (claim->limit->kind == UL_KIND_RATE || claim->limit->measure != UL_MEASURE_AMOUNT ||
+		if (!ul_limit_sums(claim->limit) || claim->limit->measure != UL_MEASURE_AMOUNT ||
 			!ul_limit_counts(claim->limit, request->event_subtype))
 			continue;
 		limited = true;
@@ -113,15 +113,12 @@ report_below_zero(const UlRequest *request)
 			 errmsg("usage of \"%s\" would fall below 0", request->usage_type)));
 }
 
-/* The start of the bucket, if it is known, else that of now. */
-#define BUCKET_OR_NOW(bucket_start, now) ((bucket_start) == NULL ? (now) : *(bucket_start))
-
 /*
- * Takes a use with negative amounts back: of the given bucket, or of now.  It
- * is booked, or an error is raised.
+ * Takes a use with negative amounts back: as given, or as make_use makes it of
+ * an instant.  It is booked, or an error is raised.
  */
 static void
-take_back(const UlRequest *request, const TimestampTz *bucket_start, UlUse *use,
+take_back(const UlRequest *request, UlUse *use,
 		  void (*make_use) (const UlRequest *request, TimestampTz now, UlUse *use), TimestampTz *now)
 {
 	UlKey	   *key = ul_xact_key(request->user_id, request->usage_type);
@@ -139,7 +136,7 @@ take_back(const UlRequest *request, const TimestampTz *bucket_start, UlUse *use,
 		if (make_use != NULL)
 			make_use(request, *now, use);
 		taken = -use->amounts.measure[UL_MEASURE_AMOUNT];
-		tests = tests_of_taking(request, BUCKET_OR_NOW(bucket_start, *now), taken, *now, &ntests);
+		tests = tests_of_taking(request, use->bucket_start, taken, *now, &ntests);
 		outcome = ul_xact_ask(key, UL_ASK_TAKE, tests, ntests, use, 1, *now);
 	} while (outcome == UL_AGAIN);
 	if (outcome == UL_ADMITTED)
@@ -151,7 +148,7 @@ take_back(const UlRequest *request, const TimestampTz *bucket_start, UlUse *use,
 		*now = ul_now();
 		if (make_use != NULL)
 			make_use(request, *now, use);
-		tests = tests_of_taking(request, BUCKET_OR_NOW(bucket_start, *now), taken, *now, &ntests);
+		tests = tests_of_taking(request, use->bucket_start, taken, *now, &ntests);
 		ul_xact_read(request->user_id, request->usage_type, UL_ASK_TAKE, tests, ntests, *now);
 		outcome = UL_ADMITTED;
 		for (int i = 0; i < ntests; i++)
@@ -179,7 +176,7 @@ ul_adjust(const UlRequest *request, UlDecision *decision)
 	(void) ul_type_for_use(request->usage_type);
 	if (request->amount < 0)
 	{
-		take_back(request, NULL, &use, make_adjustment, &now);
+		take_back(request, &use, make_adjustment, &now);
 		event_id = ul_log_request(request, "adjust", &use);
 	}
 	else
@@ -382,7 +379,7 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	use.at = state.created_at;
 	for (int i = 0; i < UL_NMEASURES; i++)
 		use.amounts.measure[i] = back[i] = -back[i];
-	take_back(&request, &state.bucket_start, &use, NULL, &now);
+	take_back(&request, &use, NULL, &now);
 
 	/* written whatever the settings say: it is what keeps a second refund out */
 	event.user_id = state.user_id;

@@ -491,6 +491,9 @@ ul_settle(const UlHoldEnd *end)
 		return ul_decision_datum(&decision);
 	}
 
+	/* of the limits that were asked; the one that is named says it of itself */
+	if (strcmp(decision.reason, "unlimited") == 0)
+		decision.reason = "ok";
 	if (charge != NULL)
 		request.credits_used = ul_charge_price_of(charge, 0);
 	event_id = ul_record(&request, "settle", now);
@@ -569,29 +572,37 @@ compare_keys(const ListCell *a, const ListCell *b)
 int64
 ul_release_all(const UlHoldEnd *end, const char *usage_type)
 {
-	List	   *holds = NIL;
+	List	   *holds;
 	List	   *keys = NIL;
 	ListCell   *cell;
 	UlLedger	ledger;
 	bool		opened = false;
 	TimestampTz now;
+	bool		waited;
 	int64		count = 0;
 
-	ul_read_open_holds(end->user_id, usage_type, ul_now(), collect_hold, &holds);
-	foreach(cell, holds)
+	/* whoever was waited for may have taken more */
+	do
 	{
-		const UlHold *hold = lfirst(cell);
+		waited = false;
+		holds = NIL;
+		ul_read_open_holds(end->user_id, usage_type, ul_now(), collect_hold, &holds);
+		foreach(cell, holds)
+		{
+			const UlHold *hold = lfirst(cell);
 
-		opened = opened || hold->credits > 0;
-		if (hold->usage_type != NULL)
-			keys = list_append_unique_ptr(keys, ul_xact_key(hold->user_id, hold->usage_type));
-	}
-	list_sort(keys, compare_keys);
-	foreach(cell, keys)
-	{
-		(void) ul_xact_lock(lfirst(cell));
-		ul_xact_close(lfirst(cell));
-	}
+			opened = opened || hold->credits > 0;
+			if (hold->usage_type != NULL)
+				keys = list_append_unique_ptr(keys, ul_xact_key(hold->user_id, hold->usage_type));
+		}
+		list_sort(keys, compare_keys);
+		foreach(cell, keys)
+		{
+			if (ul_xact_lock(lfirst(cell)))
+				waited = true;
+			ul_xact_close(lfirst(cell));
+		}
+	} while (waited);
 
 	if (opened)
 		ul_ledger_open(&ledger, end->user_id);

@@ -384,9 +384,14 @@ ul_ledger_hold(UlLedger *ledger, int64 amount)
 void
 ul_ledger_end_hold(UlLedger *ledger, int64 amount)
 {
+	Snapshot	snapshot = ul_latest_snapshot(false);
+
 	/* the row is written: what fell due before is dated with its instant */
 	if (!nothing_is_due(ledger))
 		ul_ledger_load(ledger);
+	/* and what holds had that have expired is held no more */
+	read_held(ledger, snapshot);
+	ul_release_snapshot(snapshot);
 	ledger->held = Max(0, ledger->held - amount);
 	ledger->holds_changed = true;
 }

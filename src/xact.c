@@ -158,9 +158,24 @@ flush(bool prepared)
 	current->flushed = true;
 }
 
+/* Whether the transaction's end changes rows of the key. */
+static bool
+changes_rows(const UlKey *key)
+{
+	static const UlAmounts nothing = {0};
+
+	if (key->marked)
+		return true;
+	for (const UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
+		if (memcmp(&cell->written, &nothing, sizeof(nothing)) != 0)
+			return true;
+	return false;
+}
+
 /*
  * A prepared transaction's keys that have records are known by these; those of
- * others are not read again until it has ended.  After a restart, none is.
+ * others are not read again until it has ended.  After a restart, none is.  A key
+ * whose rows it does not change, since all was given back, makes nobody wait.
  */
 static void
 hold_prepared(void)
@@ -169,14 +184,14 @@ hold_prepared(void)
 	bool		each;
 
 	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
-		if (key->marked || key->cells != NULL)
+		if (changes_rows(key))
 			nkeys++;
 	each = nkeys <= MAX_PREPARED_KEYS && current->marked_relation == InvalidOid;
 	if (!each)
 		ul_gate_hold_prepared(0);
 	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
 	{
-		if (!key->marked && key->cells == NULL)
+		if (!changes_rows(key))
 			continue;
 		if (each)
 			ul_gate_hold_prepared(key->hash);

@@ -21,8 +21,9 @@ export default defineConfig(({ isSsrBuild }) => ({
 	},
 	test: {
 		include: ["test/**/*.test.ts"],
-		testTimeout: 60_000,
-		hookTimeout: 60_000,
+		// what hangs is to be seen, and a busy machine is slow
+		testTimeout: 240_000,
+		hookTimeout: 120_000,
 		// one server and one database: the files run one after another
 		fileParallelism: false,
 	},

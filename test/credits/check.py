@@ -17,18 +17,22 @@ from program import OPERATIONS, Program, Server  # noqa: E402
 from search import Search                        # noqa: E402
 
 small = strategies.integers(0, 7)
+steps = strategies.tuples(
+    strategies.sampled_from((0, 0, 0, 1)),
+    strategies.sampled_from([name for name, often in OPERATIONS.items() for _ in range(often)]),
+    small, strategies.integers(0, 15), small, small)
 
 
 class Checker(Search):
-    steps = strategies.tuples(
-        strategies.sampled_from((0, 0, 0, 1)),
-        strategies.sampled_from([name for name, often in OPERATIONS.items() for _ in range(often)]),
-        small, strategies.integers(0, 15), small, small)
     longest = 100
 
     def __init__(self, dsn):
         super().__init__("credits")
         self.server = Server(dsn, self.lines.append)
+
+    def strategy(self, longest):
+        return (strategies.lists(steps, min_size=longest // 2, max_size=longest)
+                | strategies.lists(steps, max_size=longest))
 
     def run(self, program):
         Program(self.server, self.counts).run(program)

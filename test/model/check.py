@@ -19,12 +19,13 @@ from transactions import GATES
 
 CONNECTIONS = 4
 
-small = strategies.integers(0, 7)
-steps = strategies.tuples(
-    strategies.integers(0, CONNECTIONS - 1),
-    strategies.sampled_from([name for name, often in OPERATIONS.items() for _ in range(often)]),
-    strategies.sampled_from((0, 0, 0, 1)), strategies.sampled_from((0, 0, 1, 1, 2, 2, 3)),
-    strategies.integers(0, 2), strategies.integers(0, 15), small)
+
+def steps(connections, users, types):
+    return strategies.tuples(
+        strategies.integers(0, connections - 1),
+        strategies.sampled_from([name for name, often in OPERATIONS.items() for _ in range(often)]),
+        strategies.sampled_from(users), strategies.sampled_from(types),
+        strategies.integers(0, 2), strategies.integers(0, 15), strategies.integers(0, 7))
 
 
 def hashes(driver):
@@ -34,27 +35,32 @@ def hashes(driver):
     for user in USERS:
         for usage_type in TYPES:
             with psycopg2.connect(driver.dsn) as connection, connection.cursor() as cursor:
+                cursor.execute("DELETE FROM usage_limits_config")
                 cursor.execute("SELECT usage_adjust(%s, %s, 1)", (user, usage_type))
                 cursor.execute("SELECT usage_adjust(%s, %s, -1)", (user, usage_type))
-                cursor.execute("SELECT classid::bigint << 32 | objid::bigint, classid::bigint FROM pg_locks"
-                               " WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-                               " AND mode = 'ExclusiveLock'")
-                found = cursor.fetchall()
-                if len(found) == 1:
-                    result[user, usage_type] = found[0][0] % 2 ** 64
+                cursor.execute("SELECT DISTINCT classid::bigint << 32 | objid::bigint FROM pg_locks"
+                               " WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+                (place,), = cursor.fetchall()
+                result[user, usage_type] = place % 2 ** 64
                 connection.rollback()
     return result
 
 
 class Checker(Search):
-    steps = steps
-
     def __init__(self, gate, dsn):
         super().__init__(gate)
         self.gate = GATES[gate]
         self.driver = Driver(dsn, CONNECTIONS + 1, self.lines.append)
         self.counts = self.driver.counts
         self.hashes = hashes(self.driver)
+
+    def strategy(self, longest):
+        """Long ones of everything, any length, and short ones about one key."""
+        everything = steps(CONNECTIONS, (0, 0, 0, 1), (0, 0, 1, 1, 2, 2, 3, 4))
+        one_key = strategies.integers(0, len(TYPES) - 1).flatmap(
+            lambda usage_type: strategies.lists(steps(3, (0,), (usage_type,)), min_size=10, max_size=60))
+        return (strategies.lists(everything, min_size=longest // 2, max_size=longest) |
+                strategies.lists(everything, max_size=longest) | one_key)
 
     def run(self, program):
         try:

@@ -17,7 +17,7 @@ from transactions import Event
 
 PATIENCE = 30           # seconds for what must happen
 DECISION = ("allowed", "reason", "usage_type", "limit_type", "requested", "current", "limit",
-            "remaining", "reset_at", "retry_after", "event_id")
+            "remaining", "reset_at", "retry_after", "event_id", "hold_id")
 COLUMNS = ", ".join('(extract(epoch FROM reset_at) * 1000000)::bigint' if c == "reset_at"
                     else f'"{c}"' for c in DECISION)
 
@@ -190,9 +190,11 @@ class Driver:
             wanted = result = self.bind(expected, result, 0)
         elif isinstance(expected, dict):
             if isinstance(result, tuple):
-                self.bind(expected["event_id"], result, len(DECISION) - 1)
+                self.bind(expected["event_id"], result, DECISION.index("event_id"))
                 self.count("admitted" if expected["allowed"] else "denied")
             wanted = tuple(getattr(expected[c], "id", expected[c]) for c in DECISION)
+        elif isinstance(expected, list):
+            wanted = tuple(expected)
         else:
             wanted = result if isinstance(result, tuple) else ()
         if result != wanted:
@@ -210,7 +212,7 @@ class Driver:
     @staticmethod
     def bind(event, result, column):
         """The event's id is what the server says, if it says one."""
-        if isinstance(event, Event) and isinstance(result, tuple):
+        if isinstance(event, Event) and event.id is None and isinstance(result, tuple):
             event.id = result[column]
         return result
 

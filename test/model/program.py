@@ -6,11 +6,11 @@ import json
 
 from driver import COLUMNS, Wrong
 from reference import (AMOUNT, DAY, HOUR, MINUTE, SECOND, TOKENS, Config, Limit, Override,
-                       Request)
+                       Request, vector_of)
 from transactions import Transaction
 
 USERS = ("ann", "bob")
-TYPES = ("prompt", "call", "storage_mb", "mail")
+TYPES = ("prompt", "call", "storage_mb", "mail", "render")
 SUBTYPES = (None, "gpt", "img")
 AMOUNTS = (1, 2, 3, 5, 0, 4, 7, 1, 2, 10, 3, 6, 1, 20, 50, 8)
 VALUES = (10, 0, 5, -1, 20, 3, 12, 30)
@@ -25,6 +25,7 @@ LIMITS = (
     Limit("tokens_daily", "prompt", measure=TOKENS, alignment="calendar", period=DAY, free=100),
     Limit("calls_hourly", "call", alignment="sliding", period=HOUR, free=10, pro=20),
     Limit("storage_mb", "storage_mb", kind="gauge", free=20, pro=50),
+    Limit("concurrent_renders", "render", kind="concurrency", free=2, pro=4),
 )
 # made and deleted by programs
 MORE_LIMITS = (
@@ -32,6 +33,7 @@ MORE_LIMITS = (
     Limit("calls_daily", "call", alignment="calendar", period=DAY, free=15, pro=15),
     Limit("prompts_hourly", "prompt", alignment="sliding", period=HOUR, free=8, pro=8),
 )
+TTLS = (10 * MINUTE, HOUR, 30 * SECOND, DAY, MINUTE, 3 * HOUR, 2 * DAY, 90 * MINUTE)
 ITEMS = (
     (("prompt", None), ("call", None)),
     (("prompt", "gpt"), ("prompt", "img")),
@@ -43,6 +45,7 @@ ITEMS = (
 OPERATIONS = {
     "consume": 14, "enforce": 1, "consume_many": 4, "track": 6, "track_past": 3,
     "adjust": 5, "refund": 3, "set_gauge": 2, "reset": 1, "check": 4, "check_limit": 1,
+    "hold": 8, "hold_again": 1, "settle": 5, "release_hold": 3, "release_all": 1, "renew": 2,
     "begin": 6, "commit": 5, "rollback": 3, "savepoint": 4, "rollback_to": 3, "release": 2,
     "prepare": 3, "commit_prepared": 3, "rollback_prepared": 2,
     "set_value": 2, "set_active": 1, "set_enforcement": 1, "more_limits": 1,
@@ -86,7 +89,7 @@ class Program:
         self.numbers = 0
         driver.place_of = self.place_of
         driver.query("TRUNCATE usage_counters, usage_events, usage_limits_config, usage_limit_overrides,"
-                     " user_subscriptions, usage_resets, usage_config_log")
+                     " user_subscriptions, usage_resets, usage_config_log, usage_holds")
         driver.query(insert_limits(LIMITS))
         for connection in driver.connections:
             connection.transaction = None
@@ -103,20 +106,20 @@ class Program:
     def running(self):
         return [c for c in self.driver.connections if c.busy is not None]
 
+    def locks_of(self, keys):
+        """The locks of some (user, usage_type), or of ("hold", id)."""
+        return [(name, lock) for name, lock in self.world.locks.items()
+                if name in keys or name[1:] in keys]
+
     def blockers(self, transaction, keys):
         """The transactions that one may have to wait for."""
-        found = set()
-        for key in keys:
-            lock = self.world.locks.get(key)
-            if lock is not None:
-                found |= {t for t in lock.transactions() if t is not transaction}
-        return found
+        return {t for _, lock in self.locks_of(keys) for t in lock.transactions() if t is not transaction}
 
     def place_of(self, connection):
         """The lock that the connection's call waits for, where its place is known."""
-        for key, lock in self.world.locks.items():
+        for name, lock in self.world.locks.items():
             if any(call.transaction is connection.transaction for call, _ in lock.queue):
-                place = self.world.hashes.get(key)
+                place = self.world.hashes.get(name[1:])
                 return place and place - 2 ** 64 * (place >= 2 ** 63)
         return None
 
@@ -182,27 +185,31 @@ class Program:
             self.driver.count("steps")
             self.driver.settle()
 
-    def woken_together(self, keys, taker):
+    def woken_together(self, keys, kind):
         """Whether a call might be woken at the same time as another that waits,
         so that nobody could say which of the two comes first."""
         rivals = [c for c in self.running() if keys & c.keys]
         return self.world.name == "shared" and bool(rivals) and (
             any(keys & o.prepared_keys() for o in self.world.open) or
-            taker and any(c.taker for c in rivals))
+            kind == "taker" and any(c.kind == "taker" for c in rivals) or
+            self.is_locked(keys) and not (kind == "hold" and all(c.kind == "hold" for c in rivals)))
 
-    def call(self, connection, keys, sql, make, taker=False):
+    def is_locked(self, keys):
+        return any(name[0] == "key" and lock.held for name, lock in self.locks_of(keys))
+
+    def call(self, connection, keys, sql, make, kind=None):
         """A call that may wait for keys and books in them; make(transaction)
         is the model's."""
-        if self.would_deadlock(connection, keys) or self.woken_together(keys, taker):
+        if self.would_deadlock(connection, keys) or self.woken_together(keys, kind):
             return False
         if connection.transaction is None and not self.may_write(connection, keys):
             return False
         if connection.transaction and connection.transaction.has_truncated and self.blockers(
                 connection.transaction, keys):
             return False            # whoever it waits for would wait for it
-        if len(keys) > 1 and (
-                any(len(c.keys) > 1 for c in self.running()) or self.world.name == "shared" and
-                any(keys & o.prepared_keys() for o in self.world.open)):
+        if kind == "many" and (any(c.kind == "many" for c in self.running()) or self.world.name == "shared" and (
+                self.is_locked(keys) or
+                any(keys & o.prepared_keys() for o in self.world.open))):
             return False            # the order in which several wait is not known
         self.driver.set_clock(connection, literal(self.now))
         self.driver.send(connection, sql)
@@ -211,7 +218,7 @@ class Program:
         if implicit:
             transaction = connection.transaction = self.world.begin(Transaction("implicit"))
         connection.keys = keys
-        connection.taker = taker
+        connection.kind = kind
 
         def done(outcome):
             connection.expected = outcome
@@ -229,9 +236,9 @@ class Program:
             self.driver.count("waits")
         return True
 
-    def decision(self, connection, user, usage_types, sql, make, taker=False):
+    def decision(self, connection, user, usage_types, sql, make, kind=None):
         return self.call(connection, {(user, t) for t in usage_types},
-                         f"SELECT {COLUMNS} FROM {sql}", make, taker)
+                         f"SELECT {COLUMNS} FROM {sql}", make, kind)
 
     def statement(self, connection, sql, act):
         """A statement that waits for nobody; act(transaction) is what it does."""
@@ -272,15 +279,17 @@ class Program:
                                  tokens_used=r.tokens) for r in requests])
         return self.decision(connection, user, {r.usage_type for r in requests},
                              f"usage_consume_many('{user}', '{items}')",
-                             lambda t: self.world.consume(t, user, requests, self.now))
+                             lambda t: self.world.consume(t, user, requests, self.now), "many")
 
     def do_track(self, connection, user, usage_type, subtype, n, x, ago=None):
         r = self.request(usage_type, subtype, n, x)
         at = None if ago is None else self.now - ago
+        failed = (n + x) % 8 == 0
         return self.call(connection, {(user, usage_type)},
                          f"SELECT usage_track('{user}', '{usage_type}', {r.amount}, {quoted(subtype)},"
-                         f" tokens_used => {r.tokens}, occurred_at => {quoted(at and literal(at))})",
-                         lambda t: self.world.track(t, user, r, self.now, at))
+                         f" tokens_used => {r.tokens}, status => '{'failed' if failed else 'success'}',"
+                         f" occurred_at => {quoted(at and literal(at))})",
+                         lambda t: self.world.track(t, user, r, self.now, at, failed))
 
     def do_track_past(self, connection, user, usage_type, subtype, n, x):
         ago = (MINUTE, 20 * MINUTE, HOUR, 61 * MINUTE, 13 * HOUR, DAY, -30 * SECOND, 3 * DAY)[x % 8]
@@ -291,7 +300,8 @@ class Program:
         return self.decision(
             connection, user, [usage_type],
             f"usage_adjust('{user}', '{usage_type}', {delta}, event_subtype => {quoted(subtype)})",
-            lambda t: self.world.adjust(t, (user, usage_type), delta, subtype, self.now), delta < 0)
+            lambda t: self.world.adjust(t, (user, usage_type), delta, subtype, self.now),
+            "taker" if delta < 0 else None)
 
     def do_set_gauge(self, connection, user, usage_type, subtype, n, x):
         usage_type = "storage_mb" if x % 4 else usage_type
@@ -314,6 +324,73 @@ class Program:
         return self.decision(connection, event.key[0], [event.key[1]],
                              f"usage_refund({event.id}, {amount or 'NULL'}, {quoted(given)})",
                              lambda t: self.world.refund(t, event, amount, given, self.now))
+
+    def do_hold(self, connection, user, usage_type, subtype, n, x, hold_id=None):
+        r = self.request(usage_type, subtype, n, x // 2)
+        hold_id = hold_id or f"h{self.number()}"
+        until = self.now + TTLS[(n + x) % len(TTLS)]
+        tokens = "NULL" if usage_type != "prompt" else r.tokens
+        return self.call(
+            connection, {(user, usage_type), ("hold", hold_id)},
+            f"SELECT {COLUMNS} FROM usage_hold('{user}', '{usage_type}', {r.amount},"
+            f" '{(until - self.now) // SECOND} seconds', '{hold_id}', session_bound => {n % 5 == 0},"
+            f" event_subtype => {quoted(subtype)}, tokens_used => {tokens})",
+            lambda t: self.world.take_hold(t, hold_id, user, r, tokens != "NULL", until, self.now), "hold")
+
+    def any_hold(self, n):
+        """One of those that have been taken, be it by an open transaction."""
+        holds = self.world.holds | {h.id: h for t in self.world.open for h in t.all("holds")}
+        return holds[sorted(holds, key=lambda i: int(i[1:]))[-1 - n % len(holds)]] if holds else None
+
+    def do_hold_again(self, connection, user, usage_type, subtype, n, x):
+        hold = self.any_hold(n)
+        if hold is None:
+            return False
+        r = hold.request
+        if x % 4 == 0:
+            return self.do_hold(connection, user, usage_type, subtype, n, x, hold.id)
+        tokens = r.tokens if hold.has_tokens else "NULL"
+        until = self.now + HOUR
+        return self.call(
+            connection, {hold.key, ("hold", hold.id)},
+            f"SELECT {COLUMNS} FROM usage_hold('{hold.user}', '{r.usage_type}', {r.amount}, '1 hour', '{hold.id}',"
+            f" event_subtype => {quoted(r.subtype)}, tokens_used => {tokens})",
+            lambda t: self.world.take_hold(t, hold.id, hold.user, r, hold.has_tokens, until, self.now), "hold")
+
+    def end_hold(self, connection, user, n, sql, make):
+        """sql has places for the hold and the user."""
+        hold = self.any_hold(n)
+        if hold is None:
+            return False
+        given = user if n % 5 == 4 else None
+        return self.call(connection, {hold.key}, sql.format(f"'{hold.id}'", f"user_id => {quoted(given)}"),
+                         lambda t: make(t, hold, given), "hold")
+
+    def do_settle(self, connection, user, usage_type, subtype, n, x):
+        amount = None if x % 3 == 0 else AMOUNTS[(n + x) % len(AMOUNTS)]
+        tokens = None if x % 2 else 10 * x
+        return self.end_hold(
+            connection, user, n,
+            f"SELECT {COLUMNS} FROM usage_settle({{}}, {amount or ('NULL' if amount is None else 0)},"
+            f" {'NULL' if tokens is None else tokens}, {{}})",
+            lambda t, hold, given: self.world.settle_hold(t, hold.id, amount, tokens, given, self.now))
+
+    def do_release_hold(self, connection, user, usage_type, subtype, n, x):
+        status = "failed" if x % 3 == 0 else None
+        return self.end_hold(
+            connection, user, n, f"SELECT usage_release({{}}, {quoted(status)}, {{}})",
+            lambda t, hold, given: self.world.release_hold(t, hold.id, status, given, self.now))
+
+    def do_release_all(self, connection, user, usage_type, subtype, n, x):
+        return self.call(connection, {(user, usage_type)}, f"SELECT usage_release_all('{user}', '{usage_type}')",
+                         lambda t: self.world.release_all(t, (user, usage_type), self.now), "hold")
+
+    def do_renew(self, connection, user, usage_type, subtype, n, x):
+        ttl = TTLS[x % len(TTLS)]
+        return self.end_hold(
+            connection, user, n,
+            "SELECT (extract(epoch FROM usage_renew({}, " f"'{ttl // SECOND} seconds', {{}})) * 1000000)::bigint",
+            lambda t, hold, given: self.world.renew_hold(t, hold.id, self.now + ttl, given, self.now))
 
     def do_check(self, connection, user, usage_type, subtype, n, x):
         r = self.request(usage_type, subtype, n, x)
@@ -445,7 +522,7 @@ class Program:
 
     @staticmethod
     def any_limit(x, usage_type):
-        return (LIMITS + MORE_LIMITS)[(x + TYPES.index(usage_type)) % 9].name
+        return (LIMITS + MORE_LIMITS)[(x + TYPES.index(usage_type)) % 10].name
 
     def do_set_value(self, connection, user, usage_type, subtype, n, x):
         value = VALUES[n % len(VALUES)]
@@ -515,7 +592,7 @@ class Program:
             f"UPDATE usage_counters SET amount = amount + {amount} WHERE ctid = (SELECT ctid FROM usage_counters"
             f" WHERE user_id = '{user}' AND usage_type = '{usage_type}' AND bucket_start = '{literal(bucket)}'"
             f" AND event_subtype = '{event_subtype}' ORDER BY slot LIMIT 1)",
-            ("update", key, (bucket, event_subtype), [amount, 0, 0]))
+            ("update", key, (bucket, event_subtype), vector_of(amount)))
 
     def do_hand_insert(self, connection, user, usage_type, subtype, n, x):
         key = (user, usage_type)
@@ -529,7 +606,7 @@ class Program:
             "INSERT INTO usage_counters (user_id, usage_type, bucket_start, event_subtype, slot, amount)"
             f" VALUES ('{user}', '{usage_type}', '{literal(bucket)}', '{subtype or ''}',"
             f" {10 ** 18 + self.number()}, {amount})",
-            ("insert", key, (bucket, subtype or ""), [amount, 0, 0]))
+            ("insert", key, (bucket, subtype or ""), vector_of(amount)))
 
     def do_hand_delete(self, connection, user, usage_type, subtype, n, x):
         key = (user, usage_type)
@@ -589,7 +666,7 @@ class Program:
         found = {}
         for user, usage_type, bucket, subtype, *sums in self.driver.query(
                 "SELECT user_id, usage_type, (extract(epoch FROM bucket_start) * 1000000)::bigint, event_subtype,"
-                " sum(amount)::bigint, sum(tokens_used)::bigint, sum(events)::bigint"
+                " sum(amount)::bigint, sum(tokens_used)::bigint, sum(events)::bigint, sum(failed_events)::bigint"
                 " FROM usage_counters GROUP BY 1, 2, 3, 4"):
             found.setdefault((user, usage_type), {})[(bucket, subtype)] = sums
         expected = {key: cells for key, cells in self.world.rows.items() if cells}
@@ -603,6 +680,9 @@ class Program:
             counted[event.operation] = (count + 1, amount + event.vector[AMOUNT])
         if events != sorted((operation, *rest) for operation, rest in counted.items()):
             raise Wrong("events", f"usage_events has {events}\n  the model has {counted}")
+        holds = dict(self.driver.query("SELECT hold_id, state FROM usage_holds"))
+        if holds != {hold.id: hold.state for hold in self.world.holds.values()}:
+            raise Wrong("holds", f"usage_holds has {holds}\n  the model has {self.world.holds}")
         left = self.driver.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
         if left[0][0]:
             raise Wrong("locks", f"{left[0][0]} locks are left")

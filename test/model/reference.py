@@ -1,21 +1,26 @@
 """What usage_limits must answer, written anew from the rules.
 
 Pure functions of a configuration, rows and an instant.  Instants are integer
-microseconds; rows are (bucket, subtype, [amount, tokens, events]).  The model
-is in UTC, and knows limits for counters and gauges.
+microseconds; rows are (bucket, subtype, vector of what is counted).  The model
+is in UTC, and knows limits for counters, gauges and concurrency.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-AMOUNT, TOKENS, EVENTS = range(3)
+AMOUNT, TOKENS, EVENTS, FAILED = range(4)
 NEVER = float("inf")
 ALWAYS = float("-inf")
 UNLIMITED = -1
+
+
+def vector_of(amount=0, tokens=0, events=0, failed=0):
+    return [amount, tokens, events, failed]
 
 
 class Refused(Exception):
@@ -149,7 +154,42 @@ class Request:
     tokens: int = 0
 
     def vector(self):
-        return [self.amount, self.tokens, 0]
+        return vector_of(self.amount, self.tokens)
+
+    def asks(self, limit):
+        """How much of a limit; of whatever amount, a hold is one of those that
+        are open at once."""
+        if limit.kind == "concurrency":
+            return 1 if self.amount != 0 else 0
+        return self.vector()[limit.measure]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Usage that counts in the windows of its bucket until it is settled or
+    released, or has expired."""
+    id: str
+    user: str
+    request: Request
+    has_tokens: bool
+    bucket: int
+    expires_at: int
+    answer: dict            # to who took it, or settled it
+    state: str = "open"
+    settled: Request | None = None
+
+    @property
+    def key(self):
+        return self.user, self.request.usage_type
+
+    def is_open(self, now):
+        return self.state == "open" and now < self.expires_at
+
+
+class Usage(NamedTuple):
+    """What counts of a key: rows, and holds that are open."""
+    rows: list
+    holds: list
 
 
 class Claim:
@@ -161,8 +201,11 @@ class Claim:
         self.start, self.end = limit.window(now)
         self.start = max(self.start, config.last_reset((user, limit.usage_type)))
         self.bucket = config.bucket((user, limit.usage_type), now, False)
-        self.requested = self.consumes = self.used = 0
+        self.requested = self.consumes = 0
         self.parts = {}
+        self.held = []              # (until, amount)
+        self.settles = None         # the hold that asks for more than it has
+        self.has = 0
         self.exceeded = False
         self.fits_at = NEVER
 
@@ -174,49 +217,94 @@ class Claim:
     def sliding(self):
         return self.limit.alignment == "sliding"
 
-    def add(self, rows):
-        for bucket, subtype, vector in rows:
-            used = vector[self.limit.measure]
-            if used == 0 or not self.start <= bucket < self.end or not self.limit.counts(subtype):
+    @property
+    def gradual(self):
+        """Whether usage leaves bit by bit, and not when the window ends."""
+        return self.limit.alignment != "calendar"
+
+    def part_of(self, bucket):
+        return bucket - bucket % self.limit.sub_bucket if self.sliding else bucket
+
+    def take(self, bucket, amount):
+        part = self.part_of(bucket)
+        self.parts[part] = self.parts.get(part, 0) + amount
+
+    def hold(self, bucket, until, amount):
+        if amount != 0:
+            self.held.append((min(until, self.limit.leaves_at(bucket)) if self.sliding else until, amount))
+
+    def add(self, usage):
+        for bucket, subtype, vector in usage.rows if self.limit.kind != "concurrency" else ():
+            if self.start <= bucket < self.end and self.limit.counts(subtype):
+                self.take(bucket, vector[self.limit.measure])
+        for hold in usage.holds:
+            amount = hold.request.asks(self.limit)
+            # what asks for more makes no room by expiring
+            until = NEVER if hold is self.settles else hold.expires_at
+            if not self.limit.counts(hold.request.subtype):
                 continue
-            self.parts[bucket] = self.parts.get(bucket, 0) + used
-        self.sum()
+            if self.limit.kind == "concurrency":
+                self.hold(hold.bucket, until, amount)
+            elif self.start <= hold.bucket < self.end:
+                if self.sliding and self.settles is not None:
+                    self.take(hold.bucket, amount)
+                else:
+                    self.hold(hold.bucket, until, amount)
 
-    def used_by_call(self):
-        vector = [0, 0, 0]
-        vector[self.limit.measure] = self.consumes
-        return vector
+    def used_after(self, at):
+        """What is left at a later instant when nobody does anything."""
+        held = sum(amount for until, amount in self.held if until > at)
+        if not self.sliding:
+            return sum(self.parts.values()) + held
+        if self.settles is not None:
+            return self.fullest_window()
+        # what was given back makes no room for what left before it
+        total = most = 0
+        for part in sorted(self.parts, reverse=True):
+            if self.limit.leaves_at(part) <= at:
+                break
+            total += self.parts[part]
+            most = max(most, total)
+        return most + held
 
-    def suffixes(self):
-        """The sums of the newest buckets, from one to all."""
-        total = 0
-        for bucket in sorted(self.parts, reverse=True):
-            total += self.parts[bucket]
-            yield bucket, total
+    def fullest_window(self):
+        """Of all sliding windows that a hold's bucket counts in, the usage of
+        the one that has most of it."""
+        most = 0
+        bucket = self.part_of(self.settles.bucket)
+        for first in (part for part in self.parts if part <= bucket):
+            for last in (part for part in self.parts if bucket <= part < self.limit.leaves_at(first)):
+                most = max(most, sum(used for part, used in self.parts.items() if first <= part <= last))
+        return most
 
-    def sum(self):
+    @property
+    def used(self):
+        return self.used_after(ALWAYS)
+
+    def falls_to(self, usage):
+        """When no more than that will be left of what leaves gradually."""
+        if self.used <= usage:
+            return NEVER
+        times = [until for until, _ in self.held]
         if self.sliding:
-            # what was given back makes no room for what left before it
-            self.used = max([0] + [total for _, total in self.suffixes()])
-        else:
-            self.used = sum(self.parts.values())
-
-    def left_at(self, usage):
-        for bucket, total in self.suffixes():
-            if total > usage:
-                return self.limit.leaves_at(bucket)
-        return NEVER
+            times += [self.limit.leaves_at(part) for part in self.parts]
+        return min((at for at in times if self.used_after(at) <= usage), default=NEVER)
 
     def judge(self):
-        self.exceeded = self.value >= 0 and self.used + self.requested > self.value
-        if self.exceeded and self.requested <= self.value:
-            self.fits_at = self.left_at(self.value - self.requested) if self.sliding else self.end
+        self.exceeded = (self.value >= 0 and self.requested - self.has > self.value - self.used and
+                         (self.settles is None or self.requested > self.has))
+        if not self.exceeded or self.requested > self.value:
+            return
+        # what settles a hold counts in its own window, which gets no emptier
+        if self.settles is not None and self.limit.alignment != "none":
+            return
+        self.fits_at = self.falls_to(self.value - self.requested + self.has) if self.gradual else self.end
 
     def remaining(self, more=0):
         return NEVER if self.value < 0 else max(0, self.value - self.used - more)
 
     def resets_at(self):
-        return self.left_at(0) if self.sliding else self.end
+        return self.falls_to(0) if self.gradual else self.end
 
     def reason(self):
         if self.value < 0:
@@ -230,20 +318,33 @@ class Claim:
 
 def answer(allowed, reason, usage_type, limit_type, requested, current, limit,
            reset_at=NEVER, retry_after=None):
-    """A decision as it is read from the database, but for event_id."""
+    """A decision as it is read from the database."""
     return dict(allowed=allowed, reason=reason, usage_type=usage_type, limit_type=limit_type,
                 requested=requested, current=current, limit=limit,
                 remaining=None if limit < 0 else max(0, limit - current),
-                reset_at=None if reset_at == NEVER else reset_at, retry_after=retry_after)
+                reset_at=None if reset_at == NEVER else reset_at, retry_after=retry_after, event_id=None, hold_id=None)
+
+
+def deny(claim, now):
+    reset_at = claim.fits_at if claim.gradual else claim.resets_at()
+    retry = None if claim.fits_at == NEVER else -((now - claim.fits_at) // SECOND)
+    return answer(False, claim.reason(), claim.limit.usage_type, claim.limit.name,
+                  claim.requested, claim.used, claim.value, reset_at, retry)
 
 
 def tightest(claims, requested):
     return min(claims, key=lambda c: (c.remaining(c.requested if requested else 0), c.limit.name))
 
 
-def describe(claim, reason, requested, consumed, now):
-    if consumed:
-        claim.add([(claim.bucket, claim.limit.subtype, claim.used_by_call())])
+def describe(claim, reason, requested, now, until=NEVER):
+    """An admitted request is described as it is recorded: until an instant, or
+    for good."""
+    if claim.consumes:
+        bucket = max(claim.limit.bucket_floor(now), claim.start)
+        if until != NEVER:
+            claim.hold(bucket, until, claim.consumes)
+        elif bucket < claim.end:            # no reset is ahead
+            claim.take(bucket, claim.consumes)
     return answer(True, reason, claim.limit.usage_type, claim.limit.name, requested,
                   claim.used, claim.value, claim.resets_at())
 
@@ -261,9 +362,8 @@ def claims_of(config, user, requests, now, dry_run=False):
             if not counted:
                 continue
             claim = Claim(config, limit, user, now)
-            claim.requested = sum(r.vector()[limit.measure] for r in counted)
-            claim.consumes = 0 if dry_run else sum(
-                r.vector()[limit.measure] for r in counted if r.amount != 0)
+            claim.requested = sum(r.asks(limit) for r in counted)
+            claim.consumes = 0 if dry_run else sum(r.asks(limit) for r in counted if r.amount != 0)
             claims.append(claim)
         result[request.usage_type] = claims
     return result
@@ -273,29 +373,35 @@ def usage_since(rows, start):
     return sum(vector[AMOUNT] for bucket, _, vector in rows if bucket >= start)
 
 
-def no_limit(config, key, rows, requested, now):
-    current = usage_since(rows, max(now - now % DAY, config.last_reset(key)))
+def no_limit(config, key, usage, requested, now):
+    start = max(now - now % DAY, config.last_reset(key))
+    current = usage_since(usage.rows, start) + sum(
+        hold.request.amount for hold in usage.holds if hold.bucket >= start)
     return answer(True, "no_limit", key[1], None, requested, current, UNLIMITED)
 
 
-def decide(config, user, requests, rows_of, now, dry_run=False):
-    """The answer to requests; rows_of(key) are the rows that count."""
+def decide(config, user, requests, usage_of, now, dry_run=False, until=NEVER):
+    """The answer to requests, or to a hold of one until an instant; usage_of(key)
+    is what counts."""
     claims = []
     for usage_type, of_type in claims_of(config, user, requests, now, dry_run).items():
         for claim in of_type:
-            claim.add(rows_of((user, usage_type)))
+            claim.add(usage_of((user, usage_type)))
         claims += of_type
-    for claim in claims:
-        claim.judge()
 
     if not claims:
         first = requests[0].usage_type
         requested = sum(r.amount for r in requests if r.usage_type == first)
-        result = no_limit(config, (user, first), rows_of((user, first)), requested, now)
+        result = no_limit(config, (user, first), usage_of((user, first)), requested, now)
         if not dry_run:
             result["current"] += requested
         return result
+    return decide_claims(claims, now, until)
 
+
+def decide_claims(claims, now, until=NEVER):
+    for claim in claims:
+        claim.judge()
     exceeded = [c for c in claims if c.exceeded]
     denying = [c for c in exceeded if c.denies]
 
@@ -304,52 +410,72 @@ def decide(config, user, requests, rows_of, now, dry_run=False):
         return min(found, key=lambda c: (-c.fits_at, c.remaining(), c.limit.name))
 
     if denying:
-        claim = most(denying)
-        reset_at = claim.fits_at if claim.sliding else claim.resets_at()
-        retry = None if claim.fits_at == NEVER else -((now - claim.fits_at) // SECOND)
-        return answer(False, claim.reason(), claim.limit.usage_type, claim.limit.name,
-                      claim.requested, claim.used, claim.value, reset_at, retry)
+        return deny(most(denying), now)
     claim = most(exceeded) if exceeded else tightest(claims, True)
-    reason = claim.reason()
-    return describe(claim, reason, claim.requested, claim.consumes != 0, now)
+    return describe(claim, claim.reason(), claim.requested, now, until)
 
 
-def check_limit(config, user, name, amount, rows_of, now):
+def check_limit(config, user, name, amount, usage_of, now):
     limit = config.limits.get(name)
     if limit is None or not limit.active:
-        result = answer(True, "no_limit", None, None, amount, 0, UNLIMITED)
-        return result
+        return answer(True, "no_limit", None, None, amount, 0, UNLIMITED)
     claim = Claim(config, limit, user, now)
     claim.requested = amount
-    claim.add(rows_of((user, limit.usage_type)))
-    claim.judge()
-    if claim.exceeded and claim.denies:
-        reset_at = claim.fits_at if claim.sliding else claim.resets_at()
-        retry = None if claim.fits_at == NEVER else -((now - claim.fits_at) // SECOND)
-        return answer(False, claim.reason(), limit.usage_type, name, amount,
-                      claim.used, claim.value, reset_at, retry)
-    return describe(claim, claim.reason(), amount, False, now)
+    claim.add(usage_of((user, limit.usage_type)))
+    return decide_claims([claim], now)
 
 
-def report(config, key, subtype, all_subtypes, requested, rows, now):
-    """The state after a correction."""
+def decide_more(config, hold, request, usage, now):
+    """The answer to a hold that is settled with more than it has: by the windows
+    that it was taken in; None if no limit has to be asked."""
+    claims = []
+    for limit in config.of_type(request.usage_type):
+        if (limit.kind == "concurrency" or not limit.counts(request.subtype) or
+                request.asks(limit) <= hold.request.asks(limit)):
+            continue
+        claim = Claim(config, limit, hold.user, now)
+        start, end = limit.window(hold.bucket)
+        claim.start = max(start, config.last_reset(hold.key))
+        claim.end = limit.leaves_at(hold.bucket) if claim.sliding else end
+        if hold.bucket < claim.start:
+            continue
+        claim.settles = hold
+        claim.requested, claim.has = request.asks(limit), hold.request.asks(limit)
+        claim.add(usage)
+        claims.append(claim)
+    return decide_claims(claims, now) if claims else None
+
+
+def report(config, key, subtype, all_subtypes, requested, usage, now, reason="ok"):
+    """The state after something that is not refused; requested(limit)."""
     claims = [Claim(config, limit, key[0], now) for limit in config.of_type(key[1])
               if all_subtypes or limit.counts(subtype)]
     if not claims:
-        return no_limit(config, key, rows, requested, now)
+        return no_limit(config, key, usage, requested(None), now)
     for claim in claims:
-        claim.add(rows)
+        claim.add(usage)
     claim = tightest(claims, False)
-    reason = "unlimited" if claim.value < 0 else "ok"
-    return describe(claim, reason, requested, False, now)
+    if reason == "ok" and claim.value < 0:
+        reason = "unlimited"
+    return describe(claim, reason, requested(claim.limit), now)
+
+
+def claims_on_amount(config, key, subtype, now):
+    return [Claim(config, limit, key[0], now) for limit in config.of_type(key[1])
+            if limit.kind != "concurrency" and limit.measure == AMOUNT and limit.counts(subtype)]
+
+
+def takes_from_the_past(config, key, subtype, bucket, now):
+    """Whether no window that contains now has the bucket."""
+    claims = claims_on_amount(config, key, subtype, now)
+    return bool(claims) and all(bucket < claim.start for claim in claims)
 
 
 def check_not_below_zero(config, key, subtype, bucket, taken, rows, now):
     """Refuses to take more from a window that contains now than there is."""
-    claims = [Claim(config, limit, key[0], now) for limit in config.of_type(key[1])
-              if limit.measure == AMOUNT and limit.counts(subtype)]
+    claims = claims_on_amount(config, key, subtype, now)
     for claim in claims:
-        claim.add(rows)
+        claim.add(Usage(rows, []))
     if not claims:
         below = usage_since(rows, config.last_reset(key)) < taken
     else:
@@ -358,7 +484,7 @@ def check_not_below_zero(config, key, subtype, bucket, taken, rows, now):
         raise Refused("22023")
 
 
-def part_of(measure, already, after, amount):
+def share_back(measure, already, after, amount):
     """What a refund gives back of another measure than the amount."""
     if after >= amount:
         return measure - already

@@ -12,11 +12,10 @@ import time
 
 import hypothesis
 import psycopg2
-from hypothesis import strategies
 
 from driver import Wrong
 
-SHRINK_SECONDS = 60
+SHRINK_SECONDS = 120
 
 
 def kind_of(failure):
@@ -24,10 +23,10 @@ def kind_of(failure):
 
 
 class Search:
-    """Programs of one sort.  Whoever inherits runs one (run), which raises what
-    is wrong, writes to lines what happens, and counts in counts."""
+    """Programs of one sort.  Whoever inherits says which there are (strategy), and
+    runs one (run), which raises what is wrong, writes to lines what happens, and
+    counts in counts."""
 
-    steps = None            # the strategy of a step
     longest = 300           # the most steps of a program
 
     def __init__(self, name):
@@ -35,6 +34,10 @@ class Search:
         self.lines = []
         self.counts = {}
         self.programs = 0
+
+    def strategy(self, longest):
+        """The programs, of at most so many steps."""
+        raise NotImplementedError
 
     def run(self, program):
         raise NotImplementedError
@@ -93,8 +96,7 @@ class Search:
         @hypothesis.settings(max_examples=count, deadline=None, database=None, print_blob=False,
                              suppress_health_check=list(hypothesis.HealthCheck),
                              phases=[hypothesis.Phase.generate])
-        @hypothesis.given(strategies.lists(self.steps, min_size=longest // 2, max_size=longest)
-                          | strategies.lists(self.steps, max_size=longest))
+        @hypothesis.given(self.strategy(longest))
         def programs(program):
             if failed:
                 return

@@ -9,12 +9,14 @@ caller must get, or raises Refused.
 
 from dataclasses import dataclass, field
 
-from reference import (AMOUNT, EVENTS, TOKENS, Config, Refused, check_limit,
-                       check_not_below_zero, claims_of, decide, part_of, report)
+from holds import Holds
+from reference import (AMOUNT, TOKENS, Config, Refused, Usage, check_limit, check_not_below_zero,
+                       claims_of, decide, report, share_back,
+                       takes_from_the_past, vector_of)
 
 
 class Event:
-    """A row of usage_events that can be refunded."""
+    """A row of usage_events; without a bucket nothing is booked for it."""
 
     def __init__(self, key, subtype, bucket, vector, operation, refund_of=None):
         self.id = None          # what the database says
@@ -33,6 +35,7 @@ class Level:
     edits: list = field(default_factory=list)       # of counters, by hand
     changes: list = field(default_factory=list)     # of the configuration
     events: list = field(default_factory=list)
+    holds: list = field(default_factory=list)       # as they have become
     locks: set = field(default_factory=set)
 
     def absorb(self, inner):
@@ -40,6 +43,7 @@ class Level:
         self.edits += inner.edits
         self.changes += inner.changes
         self.events += inner.events
+        self.holds += inner.holds
         self.locks |= inner.locks
 
 
@@ -50,7 +54,7 @@ class Transaction:
         self.levels = [Level()]
         self.aborted = False
         self.prepared = False
-        self.touched = set()    # (key, bucket), also what was rolled back
+        self.recorded = set()   # cells (key, bucket, subtype), also of what was rolled back
         self.has_truncated = False
 
     @property
@@ -68,15 +72,16 @@ class Transaction:
         """What it has booked: {key: {(bucket, subtype): vector}}."""
         result = {}
         for key, bucket, subtype, vector in self.all("bookings"):
-            cell = result.setdefault(key, {}).setdefault((bucket, subtype), [0, 0, 0])
+            cell = result.setdefault(key, {}).setdefault((bucket, subtype), vector_of())
             for i, value in enumerate(vector):
                 cell[i] += value
         return result
 
     def written(self):
         """The rows that it writes at its end: cells with anything in them."""
-        return {key: {cell: vector for cell, vector in cells.items() if any(vector)}
+        sums = {key: {cell: vector for cell, vector in cells.items() if any(vector)}
                 for key, cells in self.sums().items()}
+        return {key: cells for key, cells in sums.items() if cells}
 
     def edited(self):
         """The keys whose rows it has locked by hand."""
@@ -84,7 +89,7 @@ class Transaction:
 
     def prepared_keys(self):
         """The keys that say that it is prepared."""
-        return self.prepared and {edit[1] for edit in self.all("edits")} | set(self.sums()) or set()
+        return self.prepared and {edit[1] for edit in self.all("edits")} | set(self.written()) or set()
 
     @property
     def truncates(self):
@@ -102,7 +107,7 @@ def apply_edit(rows, edit):
         rows.pop(key, None)
         return
     cell, vector = args
-    row = rows.setdefault(key, {}).setdefault(cell, [0, 0, 0])
+    row = rows.setdefault(key, {}).setdefault(cell, vector_of())
     for i, value in enumerate(vector):
         row[i] += value
 
@@ -120,7 +125,7 @@ class Lock:
 
     def __init__(self):
         self.held = []          # (transaction, mode)
-        self.queue = []         # (call, mode)
+        self.queue = []         # (call, Wait)
 
     def modes_of(self, transaction):
         return [mode for holder, mode in self.held if holder is transaction]
@@ -132,8 +137,8 @@ class Lock:
     def place(self, transaction):
         """How many of those who wait are ahead."""
         mine = self.modes_of(transaction)
-        for place, (_, wanted) in enumerate(self.queue):
-            if any(conflict(mode, wanted) for mode in mine):
+        for place, (_, wait) in enumerate(self.queue):
+            if any(conflict(mode, wait.mode) for mode in mine):
                 return place
         return len(self.queue)
 
@@ -143,8 +148,9 @@ class Lock:
 
 @dataclass
 class Wait:
-    key: tuple
+    lock: tuple
     mode: str
+    keep: bool = True       # else whoever gets it gives it up at once
 
 
 class MayWait:
@@ -162,16 +168,19 @@ class Call:
         self.waited_for_prepared = False
 
 
-class World:
+class World(Holds):
     """All that is committed, and the transactions that are open.
 
-    hashes orders the keys as the gate locks them.
+    Locks are ("key", user, usage_type), whose holder decides alone; ("setter",
+    user, usage_type), for what computes from a level; and ("hold", id).  hashes
+    orders the keys as the gate locks them.
     """
 
     def __init__(self, config, hashes=None):
         self.config = config
         self.rows = {}
         self.events = []
+        self.holds = {}
         self.open = []
         self.locks = {}
         self.hashes = hashes or {}
@@ -189,23 +198,25 @@ class World:
         is gone for him at once."""
         return {} if transaction.truncates else self.rows
 
-    def rows_of(self, transaction):
-        def rows(key):
-            found = [(*cell, vector) for cell, vector in
-                     self.committed_rows(transaction).get(key, {}).items()]
-            found += [(*cell, vector) for cell, vector in
-                      transaction.sums().get(key, {}).items()]
-            return found + self.others_rows(transaction, key)
-        return rows
+    def own_rows(self, transaction, key):
+        return [(*cell, vector) for rows in (self.committed_rows(transaction), transaction.sums())
+                for cell, vector in rows.get(key, {}).items()]
+
+    def rows_of(self, transaction, key):
+        return self.own_rows(transaction, key) + self.others_rows(transaction, key)
+
+    def usage_of(self, transaction, now):
+        return lambda key: Usage(self.rows_of(transaction, key), self.open_holds(transaction, key, now))
 
     def others_rows(self, transaction, key):
         """What open transactions of others have used, as far as it counts."""
         raise NotImplementedError
 
-    def buckets(self, transaction, key):
+    def buckets(self, transaction, key, now):
         """The buckets that a reset must be later than."""
         return ([bucket for bucket, _ in self.visible_rows(transaction).get(key, {})] +
-                [bucket for bucket, _ in transaction.sums().get(key, {})])
+                [bucket for bucket, _ in transaction.sums().get(key, {})] +
+                [hold.bucket for hold in self.open_holds(transaction, key, now)])
 
     def visible_rows(self, transaction):
         """What a statement by hand sees."""
@@ -218,38 +229,49 @@ class World:
     def visible_events(self, transaction):
         return self.events + transaction.all("events")
 
-    # Keys' locks
+    # Locks
 
-    def acquire(self, transaction, key, mode=EXCLUSIVE):
+    def has(self, transaction, name, mode=None):
+        modes = self.locks.setdefault(name, Lock()).modes_of(transaction)
+        return bool(modes) if mode is None else mode in modes
+
+    def is_free(self, transaction, name, mode):
+        lock = self.locks.setdefault(name, Lock())
+        return lock.free_for(transaction, mode,
+                             [wait.mode for _, wait in lock.queue[:lock.place(transaction)]])
+
+    def acquire(self, transaction, name, mode=EXCLUSIVE):
         """Returns whether it had to wait."""
-        lock = self.locks.setdefault(key, Lock())
-        if mode in lock.modes_of(transaction):
+        if self.has(transaction, name, mode):
             return False
-        ahead = [wanted for _, wanted in lock.queue[:lock.place(transaction)]]
-        if lock.free_for(transaction, mode, ahead):
-            self.grant(transaction, key, mode)
+        if self.is_free(transaction, name, mode):
+            self.grant(transaction, name, mode)
             return False
-        yield Wait(key, mode)
+        yield Wait(name, mode)
         return True
 
-    def grant(self, transaction, key, mode):
-        self.locks[key].held.append((transaction, mode))
-        transaction.top.locks.add((key, mode))
+    def lock_key(self, transaction, key):
+        return (yield from self.acquire(transaction, ("key", *key)))
+
+    def grant(self, transaction, name, mode):
+        self.locks[name].held.append((transaction, mode))
+        transaction.top.locks.add((name, mode))
 
     def release(self, transaction, locks):
-        for key, mode in locks:
-            self.locks[key].held.remove((transaction, mode))
-        for key in sorted({key for key, _ in locks}):
-            lock = self.locks[key]
+        for name, mode in locks:
+            self.locks[name].held.remove((transaction, mode))
+        for name in sorted({name for name, _ in locks}):
+            lock = self.locks[name]
             ahead = []
             waiting, lock.queue = lock.queue, []
-            for call, mode in waiting:
-                if lock.free_for(call.transaction, mode, ahead):
-                    self.grant(call.transaction, key, mode)
+            for call, wait in waiting:
+                if lock.free_for(call.transaction, wait.mode, ahead):
+                    if wait.keep:
+                        self.grant(call.transaction, name, wait.mode)
                     self.ready.append(call)
                 else:
-                    ahead.append(mode)
-                    lock.queue.append((call, mode))
+                    ahead.append(wait.mode)
+                    lock.queue.append((call, wait))
 
     # Running calls
 
@@ -278,17 +300,16 @@ class World:
             if call.waited_for_prepared:
                 self.waiting.append(call)
                 return
-            lock = self.locks[wait.key]
-            lock.queue.insert(lock.place(call.transaction), (call, wait.mode))
+            lock = self.locks[wait.lock]
+            lock.queue.insert(lock.place(call.transaction), (call, wait))
 
     # Ends
 
     def fail(self, transaction):
         """An error: what was done since the last savepoint is gone at once."""
         transaction.aborted = True
-        self.empty(transaction)
-
-    def empty(self, transaction):
+        if len(transaction.levels) == 1:
+            transaction.recorded = set()
         locks = transaction.top.locks
         transaction.levels[-1] = Level()
         self.release(transaction, locks)
@@ -318,6 +339,7 @@ class World:
         for change in transaction.all("changes"):
             self.config.apply(change)
         self.events += transaction.all("events")
+        self.holds = self.visible_holds(transaction)
         for key, cells in transaction.written().items():
             for cell, vector in cells.items():
                 apply_edit(self.rows, ("insert", key, cell, vector))
@@ -334,37 +356,66 @@ class World:
     def prepare(self, transaction):
         transaction.prepared = True
         self.release_savepoint(transaction, 1)
+        written = transaction.written()
+        transaction.recorded = {cell for cell in transaction.recorded if cell[0] in written}
 
     # Calls
 
-    def book(self, transaction, config, key, at, in_past, subtype, vector, operation="use"):
-        bucket = config.bucket(key, at, in_past)
+    def book(self, transaction, key, bucket, subtype, vector, operation="use", refund_of=None):
         transaction.top.bookings.append((key, bucket, subtype, vector))
-        event = Event(key, subtype, bucket, vector, operation)
+        event = Event(key, subtype, bucket, vector, operation, refund_of)
         transaction.top.events.append(event)
         return event
 
-    def use(self, transaction, config, user, request, at, in_past=False):
-        vector = request.vector()
-        vector[EVENTS] = 1
-        return self.book(transaction, config, (user, request.usage_type), at, in_past,
-                         request.subtype or "", vector)
+    def fail_use(self, transaction, key, bucket, subtype, amount):
+        self.book(transaction, key, bucket, subtype, vector_of(failed=1))
+        transaction.top.events[-1] = event = Event(key, subtype, None, vector_of(amount), "use")
+        return event
 
     def consume(self, transaction, user, requests, now, enforce=False):
+        self.check_types(transaction, requests)
         yield from self.lock_requests(transaction, user, requests, now)
         config = self.visible_config(transaction)
-        result = decide(config, user, requests, self.rows_of(transaction), now)
-        result["event_id"] = None
+        result = decide(config, user, requests, self.usage_of(transaction, now), now)
         if not result["allowed"]:
             if enforce:
                 raise Refused("PT429")
             return result
         for request in requests:
             if request.amount != 0:
-                result["event_id"] = self.use(transaction, config, user, request, now)
+                key = (user, request.usage_type)
+                result["event_id"] = self.book(
+                    transaction, key, config.bucket(key, now, False), request.subtype or "",
+                    vector_of(request.amount, request.tokens, events=1))
         if len(requests) > 1:
             result["event_id"] = None
         return result
+
+    def check_types(self, transaction, requests):
+        """What is open at once can only be held."""
+        for request in requests:
+            self.check_type(transaction, request.usage_type)
+
+    def check_type(self, transaction, usage_type):
+        if any(limit.kind == "concurrency" for limit in self.visible_config(transaction).of_type(usage_type)):
+            raise Refused("22023")
+
+    def keys_to_deny(self, transaction, user, requests, now):
+        """The keys of the requests that a limit can deny, as they are locked."""
+        claims = claims_of(self.visible_config(transaction), user, requests, now)
+        return [(user, usage_type)
+                for usage_type in sorted(claims, key=lambda t: self.hashes.get((user, t), 0))
+                if any(claim.denies for claim in claims[usage_type]) and
+                any(r.amount != 0 for r in requests if r.usage_type == usage_type)]
+
+    def lock_to_deny(self, transaction, user, requests, now):
+        """Locks them.  What is known before a lock is got may be old after it."""
+        waited = True
+        while waited:
+            waited = False
+            for key in self.keys_to_deny(transaction, user, requests, now):
+                if (yield from self.lock_key(transaction, key)):
+                    waited = True
 
     def lock_requests(self, transaction, user, requests, now):
         raise NotImplementedError
@@ -377,81 +428,93 @@ class World:
         return
         yield
 
-    def track(self, transaction, user, request, now, occurred_at=None):
-        config = self.visible_config(transaction)
-        at = now if occurred_at is None else occurred_at
-        return self.use(transaction, config, user, request, at, occurred_at is not None)
+    def pass_key(self, transaction, key):
+        return
+        yield
+
+    def track(self, transaction, user, request, now, occurred_at=None, failed=False):
+        self.check_type(transaction, request.usage_type)
+        key, subtype = (user, request.usage_type), request.subtype or ""
+        bucket = self.visible_config(transaction).bucket(
+            key, now if occurred_at is None else occurred_at, occurred_at is not None)
+        if failed:
+            return self.fail_use(transaction, key, bucket, subtype, request.amount)
+        return self.book(transaction, key, bucket, subtype,
+                         vector_of(request.amount, request.tokens, events=1))
         yield
 
     def check(self, transaction, user, request, now):
-        result = decide(self.visible_config(transaction), user, [request],
-                        self.rows_of(transaction), now, dry_run=True)
-        result["event_id"] = None
-        return result
+        return decide(self.visible_config(transaction), user, [request],
+                      self.usage_of(transaction, now), now, dry_run=True)
         yield
 
     def check_limit(self, transaction, user, name, amount, now):
-        result = check_limit(self.visible_config(transaction), user, name, amount,
-                             self.rows_of(transaction), now)
-        result["event_id"] = None
-        return result
+        return check_limit(self.visible_config(transaction), user, name, amount,
+                           self.usage_of(transaction, now), now)
         yield
 
     def report(self, transaction, key, subtype, all_subtypes, requested, event, now):
         result = report(self.visible_config(transaction), key, subtype, all_subtypes,
-                        requested, self.rows_of(transaction)(key), now)
+                        lambda _: requested, self.usage_of(transaction, now)(key), now)
         result["event_id"] = event
         return result
 
     def take_away(self, transaction, key, subtype, bucket, amount, now):
-        check_not_below_zero(self.visible_config(transaction), key, subtype, bucket, amount,
-                             self.rows_for_taking(transaction)(key), now)
+        """bucket(config) is what it is taken from."""
+        yield from self.lock_taker(transaction, key)
+        config = self.visible_config(transaction)
+        if not takes_from_the_past(config, key, subtype, bucket(config), now):
+            yield from self.pass_key(transaction, key)
+        config = self.visible_config(transaction)
+        check_not_below_zero(config, key, subtype, bucket(config), amount,
+                             self.rows_for_taking(transaction, key), now)
 
     def lock_taker(self, transaction, key):
         """For what takes away, and may not go below 0."""
         yield from self.lock_setter(transaction, key)
 
-    def rows_for_taking(self, transaction):
-        return self.rows_of(transaction)
-
-    def rows_for_level(self, transaction):
-        return self.rows_of(transaction)
+    def rows_for_taking(self, transaction, key):
+        return self.rows_of(transaction, key)
 
     def adjust(self, transaction, key, delta, subtype, now):
+        self.check_type(transaction, key[1])
         if delta < 0:
-            yield from self.lock_taker(transaction, key)
-            self.take_away(transaction, key, subtype, now, -delta, now)
-        event = self.book(transaction, self.visible_config(transaction), key, now, False,
-                          subtype or "", [delta, 0, 0], "adjust")
+            yield from self.take_away(transaction, key, subtype,
+                                      lambda config: config.bucket(key, now, False), -delta, now)
+        bucket = self.visible_config(transaction).bucket(key, now, False)
+        event = self.book(transaction, key, bucket, subtype or "", vector_of(delta), "adjust")
         return self.report(transaction, key, subtype, False, delta, event, now)
 
     def set_gauge(self, transaction, key, value, now):
+        self.check_type(transaction, key[1])
         limits = self.visible_config(transaction).of_type(key[1])
         if limits and all(limit.kind != "gauge" for limit in limits):
             raise Refused("22023")
         yield from self.lock_setter(transaction, key)
-        yield from self.may_wait(transaction, key)
+        yield from self.pass_key(transaction, key)
         config = self.visible_config(transaction)
         reset = config.last_reset(key)
-        level = sum(vector[AMOUNT] for bucket, _, vector in self.rows_for_level(transaction)(key)
+        level = sum(vector[AMOUNT] for bucket, _, vector in self.own_rows(transaction, key)
                     if bucket >= reset)
-        event = self.book(transaction, config, key, now, False, "", [value - level, 0, 0], "adjust")
+        event = self.book(transaction, key, config.bucket(key, now, False), "",
+                          vector_of(value - level), "adjust")
         return self.report(transaction, key, None, True, value, event, now)
 
     def reset(self, transaction, key, now):
+        self.check_type(transaction, key[1])
         yield from self.lock_setter(transaction, key)
         config = self.visible_config(transaction)
-        last = max([bucket for bucket in self.buckets(transaction, key) if bucket >= now]
+        last = max([bucket for bucket in self.buckets(transaction, key, now) if bucket >= now]
                    + [config.last_reset(key)])
         transaction.top.changes.append(("reset", key, max(now, last + 1)))
-        event = Event(key, None, None, [0, 0, 0], "reset")
+        event = Event(key, None, None, vector_of(), "reset")
         transaction.top.events.append(event)
         return self.report(transaction, key, None, True, 0, event, now)
 
     def refund(self, transaction, event, amount, user, now):
         if event not in self.visible_events(transaction) or user not in (None, event.key[0]):
             raise Refused("42704")
-        if event.operation != "use":
+        if event.operation not in ("use", "settle") or event.bucket is None:
             raise Refused("42704")
         key, subtype = event.key, event.subtype or None
         yield from self.lock_setter(transaction, key)
@@ -463,14 +526,11 @@ class World:
         back = left if amount is None else amount
         if back == 0 and (left > 0 or refunds or amount is not None):
             return self.report(transaction, key, subtype, False, back, None, now)
-        tokens = part_of(event.vector[TOKENS], already[TOKENS], already[AMOUNT] + back,
+        tokens = share_back(event.vector[TOKENS], already[TOKENS], already[AMOUNT] + back,
                          event.vector[AMOUNT])
-        yield from self.lock_taker(transaction, key)
-        self.take_away(transaction, key, subtype, event.bucket, back, now)
-        vector = [-back, -tokens, 0]
-        transaction.top.bookings.append((key, event.bucket, event.subtype, vector))
-        refund = Event(key, event.subtype, event.bucket, vector, "refund", event)
-        transaction.top.events.append(refund)
+        yield from self.take_away(transaction, key, subtype, lambda config: event.bucket, back, now)
+        refund = self.book(transaction, key, event.bucket, event.subtype, vector_of(-back, -tokens),
+                           "refund", event)
         return self.report(transaction, key, subtype, False, back, refund, now)
 
 
@@ -484,83 +544,80 @@ class LockGate(World):
         return []
 
     def lock_requests(self, transaction, user, requests, now):
-        waited = True
-        while waited:
-            waited = False
-            claims = claims_of(self.visible_config(transaction), user, requests, now)
-            for usage_type in sorted(claims, key=lambda t: self.hashes.get((user, t), 0)):
-                asks = any(r.amount != 0 for r in requests if r.usage_type == usage_type)
-                if asks and any(claim.denies for claim in claims[usage_type]):
-                    if (yield from self.acquire(transaction, (user, usage_type))):
-                        waited = True
+        yield from self.lock_to_deny(transaction, user, requests, now)
 
     def lock_setter(self, transaction, key):
-        yield from self.acquire(transaction, key)
+        yield from self.lock_key(transaction, key)
 
     def prepare(self, transaction):
         super().prepare(transaction)
         if transaction.keeps_snapshot:
             return
-        for key, cells in transaction.written().items():
-            if cells and not self.locks.setdefault(key, Lock()).held:
-                self.grant(transaction, key, EXCLUSIVE)
+        for user, usage_type in transaction.written():
+            name = ("key", user, usage_type)
+            if not self.locks.setdefault(name, Lock()).held:
+                self.grant(transaction, name, EXCLUSIVE)
 
 
 class SharedGate(World):
     """What others have added counts at once, and what they have taken away when
     they commit; who takes away sees it the other way round.  Only setters wait
-    for one another, and for who takes away.  Where the sums have to be read,
-    that waits for the prepared transactions of the key."""
+    for one another, and for who takes away.  Whoever has the key's lock, for a
+    hold, makes others wait who ask for more: they do not know what it books.
+    Where the sums have to be read, that waits for the prepared transactions of
+    the key."""
 
     name = "shared"
 
     def others_bookings(self, transaction, key, part):
         return [(bucket, subtype, [part(value, 0) for value in vector])
                 for other in self.open if other is not transaction
-                for booked, bucket, subtype, vector in other.all("bookings") if booked == key]
+                for booked, bucket, subtype, vector in other.all("bookings")
+                if booked == key and (key, bucket, subtype) in other.recorded]
 
     def others_rows(self, transaction, key):
         return self.others_bookings(transaction, key, max)
 
-    def own_rows(self, transaction, key):
-        return ([(*cell, vector) for cell, vector in
-                 self.committed_rows(transaction).get(key, {}).items()] +
-                [(*cell, vector) for cell, vector in transaction.sums().get(key, {}).items()])
+    def rows_for_taking(self, transaction, key):
+        return self.own_rows(transaction, key) + self.others_bookings(transaction, key, min)
 
-    def rows_for_taking(self, transaction):
-        return lambda key: (self.own_rows(transaction, key) +
-                            self.others_bookings(transaction, key, min))
+    def book(self, transaction, key, bucket, subtype, *args):
+        if not self.has(transaction, ("key", *key)):
+            transaction.recorded.add((key, bucket, subtype))
+        return super().book(transaction, key, bucket, subtype, *args)
 
-    def rows_for_level(self, transaction):
-        return lambda key: self.own_rows(transaction, key)
-
-    def book(self, transaction, config, key, *args):
-        event = super().book(transaction, config, key, *args)
-        transaction.touched.add((key, event.bucket))
-        return event
-
-    def buckets(self, transaction, key):
-        return super().buckets(transaction, key) + [
-            bucket for other in self.open for touched, bucket in other.touched if touched == key]
+    def buckets(self, transaction, key, now):
+        return super().buckets(transaction, key, now) + [
+            bucket for other in self.open for recorded, bucket, _ in other.recorded if recorded == key]
 
     def may_wait(self, transaction, key):
         while any(key in other.prepared_keys() for other in self.open):
             if not (yield MayWait()):
                 break
 
+    def pass_key(self, transaction, key):
+        """Waits while others have the key's lock; returns whether it did."""
+        name = ("key", *key)
+        waited = False
+        while not self.has(transaction, name) and not self.is_free(transaction, name, SHARE):
+            yield Wait(name, SHARE, keep=False)
+            waited = True
+        yield from self.may_wait(transaction, key)
+        return waited
+
     def lock_requests(self, transaction, user, requests, now):
-        claims = claims_of(self.visible_config(transaction), user, requests, now)
-        for usage_type, found in claims.items():
-            asks = any(r.amount != 0 for r in requests if r.usage_type == usage_type)
-            if asks and any(claim.denies for claim in found):
-                yield from self.may_wait(transaction, (user, usage_type))
+        waited = True
+        while waited:
+            waited = False
+            for key in self.keys_to_deny(transaction, user, requests, now):
+                if (yield from self.pass_key(transaction, key)):
+                    waited = True
 
     def lock_setter(self, transaction, key):
-        yield from self.acquire(transaction, key)
+        yield from self.acquire(transaction, ("setter", *key))
 
     def lock_taker(self, transaction, key):
-        yield from self.acquire(transaction, key, SHARE)
-        yield from self.may_wait(transaction, key)
+        yield from self.acquire(transaction, ("setter", *key), SHARE)
 
 
 GATES = {gate.name: gate for gate in (LockGate, SharedGate)}

@@ -216,6 +216,12 @@ SELECT allowed FROM usage_consume('fix-20', 'api_call', 60);
 SELECT :decision FROM usage_reset('fix-20', 'api_call');
 SELECT :decision FROM usage_consume('fix-20', 'api_call', 60);
 SELECT :decision FROM usage_consume('fix-20', 'api_call', 1);
+-- what is booked a moment ahead is before the reset too; until then nothing is there to be taken
+SELECT usage_track('fix-30', 'api_call', 5, occurred_at => '2025-03-12 10:31:00+00') > 0 AS tracked;
+SELECT :decision FROM usage_reset('fix-30', 'api_call');
+SELECT usage_adjust('fix-30', 'api_call', -1);
+SELECT :decision FROM usage_adjust('fix-30', 'api_call', 2);
+SELECT :decision FROM usage_adjust('fix-30', 'api_call', -1);
 -- a type without limits, of a user who never used it
 SELECT :decision FROM usage_reset('fix-21', 'free_text');
 -- what was used before a reset can be refunded, and changes nothing after it

@@ -64,6 +64,10 @@ SELECT :decision FROM usage_settle('hold-3-a', tokens_used => 1100);
 SELECT :decision FROM usage_settle('hold-3-a', duration_ms => 6000);
 SELECT :decision FROM usage_settle('hold-3-a', tokens_used => 1000, duration_ms => 5000);
 SELECT amount, tokens_used, duration_ms FROM usage_counters WHERE user_id = 'hold-3';
+-- what is unlimited is not said of the limit that is named
+UPDATE usage_limits_config SET free_tier_limit = -1 WHERE limit_type = 'scribe_tokens_daily';
+SELECT allowed FROM usage_hold('hold-3', 'scribe', tokens_used => 1, hold_id => 'hold-3-b');
+SELECT :decision FROM usage_settle('hold-3-b', tokens_used => 2);
 DELETE FROM usage_limits_config WHERE usage_type = 'scribe';
 
 -- A soft limit admits more, and says so.
@@ -154,6 +158,10 @@ SELECT :decision FROM usage_set_gauge('hold-9', 'storage_mb', 50);
 SELECT usage_adjust('hold-9', 'storage_mb', -51);
 SELECT :decision FROM usage_adjust('hold-9', 'storage_mb', -50);
 SELECT :decision FROM usage_settle('hold-9-b');
+-- what is below 0 will not have left when a hold does
+SELECT allowed FROM usage_hold('hold-9', 'storage_mb', 5, hold_id => 'hold-9-c');
+UPDATE usage_counters SET amount = amount - 200 WHERE user_id = 'hold-9';
+SELECT :decision FROM usage_check('hold-9', 'storage_mb');
 
 -- Several limits: the tighter is named, and none takes anything of a denied hold.
 SELECT :decision FROM usage_adjust('hold-10', 'export', 3);
@@ -212,6 +220,11 @@ SELECT allowed FROM usage_consume('hold-12b', 'scan', 5);
 SET usage_limits.test_clock = '2025-05-02 11:30:00+00';
 SELECT :decision FROM usage_settle('hold-12b-a', 5);
 SELECT :decision FROM usage_settle('hold-12b-a', 4);
+-- after a reset that lies ahead, since something was booked there, it leaves with that
+SELECT usage_track('hold-12c', 'scan', occurred_at => '2025-05-02 11:31:00+00') > 0 AS tracked;
+SELECT allowed FROM usage_reset('hold-12c', 'scan');
+SELECT :decision FROM usage_hold('hold-12c', 'scan', 10, '3 hours', 'hold-12c-a');
+SELECT reset_at FROM usage_check('hold-12c', 'scan');
 DELETE FROM usage_limits_config WHERE usage_type = 'scan';
 
 -- Expiry is effective when it is read: the boundary instant is after it.

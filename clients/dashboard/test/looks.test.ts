@@ -71,11 +71,8 @@ describe("looks and access", () => {
 		await on.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
 	}
 
-	it.each(["light", "dark"] as const)("axe finds nothing serious in the %s theme", async (theme) => {
-		const user = String(
-			(await database.one("SELECT user_id FROM usage_limit_overrides WHERE user_id IS NOT NULL LIMIT 1"))
-				.user_id,
-		);
+	/** A browser of that theme that lets axe in, and the user with something on every page. */
+	async function inTheme(theme: "light" | "dark") {
 		const themed = await browser.newContext({
 			viewport: { width: 1280, height: 800 },
 			colorScheme: theme,
@@ -83,35 +80,63 @@ describe("looks and access", () => {
 			bypassCSP: true,
 			reducedMotion: "reduce",
 		});
+		const { user_id } = await database.one(
+			"SELECT user_id FROM usage_limit_overrides WHERE user_id IS NOT NULL LIMIT 1",
+		);
 		const look = await newPage(themed);
-		await look.goto(`${dashboard.origin}/login`);
-		await look.getByRole("heading", { name: "Sign in" }).waitFor();
-		expect(await audit(look), "login").toEqual([]);
-		await picture(look, `login-${theme}`);
-		await signIn(look);
-		for (const [name, path] of pages) {
-			await look.goto(dashboard.origin + path.replace("USER", encodeURIComponent(user)));
+		const check = async (name: string) => {
+			expect(await audit(look), `${name} ${theme}`).toEqual([]);
+			await picture(look, `${name}-${theme}`);
+		};
+		const goTo = async (path: string) => {
+			await look.goto(dashboard.origin + path.replace("USER", encodeURIComponent(String(user_id))));
 			await look.locator("h1").first().waitFor();
 			await look.waitForLoadState("networkidle");
 			await settled(look);
+		};
+		return { themed, look, check, goTo };
+	}
+
+	it.each(["light", "dark"] as const)("axe finds nothing serious in the %s theme", async (theme) => {
+		const { themed, look, check, goTo } = await inTheme(theme);
+		await goTo("/login");
+		await look.getByRole("heading", { name: "Sign in" }).waitFor();
+		await check("login");
+		await signIn(look);
+		for (const [name, path] of pages) {
+			await goTo(path);
 			if (name === "user") {
 				await look.getByRole("button", { name: "Explain" }).click();
 				await look.locator("[data-allowed]").waitFor();
 			}
 			expect(await look.locator("html").getAttribute("data-theme")).toBe(theme);
-			expect(await audit(look), `${name} ${theme}`).toEqual([]);
-			await picture(look, `${name}-${theme}`);
-			if (name === "limits") {
-				await look.getByRole("button", { name: "Edit prompts_daily" }).click();
-				await look.getByRole("dialog").getByLabel("Free", { exact: true }).fill("x");
-				await look.getByRole("dialog").getByRole("button", { name: "Save" }).click();
-				expect(await audit(look), `edit ${theme}`).toEqual([]);
-				await picture(look, `edit-${theme}`);
-				await look.getByRole("dialog").getByLabel("Free", { exact: true }).fill("2");
-				await look.locator("[data-preview=free]").scrollIntoViewIfNeeded();
-				expect(await audit(look), `preview ${theme}`).toEqual([]);
-				await picture(look, `preview-${theme}`);
-			}
+			await check(name);
+		}
+		await themed.close();
+	});
+
+	it.each(["light", "dark"] as const)("axe finds nothing serious in the %s dialogs", async (theme) => {
+		const { themed, look, check, goTo } = await inTheme(theme);
+		await signIn(look);
+		await goTo("/limits");
+		await look.getByRole("button", { name: "Edit prompts_daily" }).click();
+		const dialog = look.getByRole("dialog");
+		await dialog.getByLabel("Free", { exact: true }).fill("x");
+		await dialog.getByRole("button", { name: "Save" }).click();
+		await check("edit");
+		await dialog.getByLabel("Free", { exact: true }).fill("2");
+		await look.locator("[data-preview=free]").scrollIntoViewIfNeeded();
+		await check("preview");
+		for (const [path, button] of [
+			["/limits", "New limit"],
+			["/users/USER", "Change tier"],
+			["/users/USER?view=overrides", "Add override"],
+			["/users/USER?view=credits", "Grant credits"],
+		] as const) {
+			await goTo(path);
+			await look.getByRole("button", { name: button }).click();
+			await dialog.waitFor();
+			await check(button.toLowerCase().replace(" ", "-"));
 		}
 		await themed.close();
 	});

@@ -1,4 +1,5 @@
 /** The server without a browser: who gets in, what gets out. */
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signUserToken } from "../src/server/auth";
@@ -41,6 +42,16 @@ afterAll(async () => {
 	await database?.close();
 });
 
+it("is installed with all that it imports", () => {
+	const folder = new URL("..", import.meta.url);
+	const read = (path: string) => readFileSync(new URL(path, folder), "utf8");
+	const { dependencies } = JSON.parse(read("package.json")) as { dependencies: Record<string, string> };
+	const imported = [...read("dist/server/cli.js").matchAll(/^import .*from "((?:@[^/"]+\/)?[^/"]+)/gm)]
+		.map(([, name = ""]) => name)
+		.filter((name) => !name.startsWith("node:"));
+	expect([...new Set(imported)].sort()).toEqual(Object.keys(dependencies).sort());
+});
+
 /** With headers that fetch does not let one set. */
 function raw(
 	origin: string,
@@ -78,6 +89,8 @@ const everything: [string, unknown][] = [
 	["users.overrides", { userId: "ann" }],
 	["users.holds", { userId: "ann" }],
 	["users.credits", { userId: "ann" }],
+	["users.statement", { userId: "ann", days: 30, rows: 10 }],
+	["limits.preview", { limitType: "prompts_daily", value: 1, tier: null, days: 30 }],
 ];
 
 describe("who gets in", () => {
@@ -407,11 +420,49 @@ it("reads by index whatever grows with the users", async () => {
 		rows: 1,
 	});
 	await there.ask("users.events", { userId: "ann", rows: 1, cursor: events[0] });
-	await there.ask("me.limits", { as: "ann" });
+	for (const [procedure, more] of [
+		["limits"],
+		["credits"],
+		["history", { days: 30 }],
+		["events", { rows: 10 }],
+	] as const)
+		await there.ask(`me.${procedure}`, { as: "ann", ...more });
 	// a session tells what it has read when it ends
 	await there.stop();
 	expect(await scans()).toEqual([]);
 	await big.close();
+});
+
+it("reads of 20,000 users no more than the page shows", async () => {
+	const crowded = await TestDatabase.create("dashboard_crowded");
+	await crowded.role("dashboard_crowded", "admin");
+	await crowded.rows(`
+		INSERT INTO user_subscriptions (user_id) SELECT 'user' || to_char(n, 'FM00000') FROM generate_series(1, 20000) n;
+		INSERT INTO usage_counters (user_id, usage_type, bucket_start, event_subtype, slot, amount, first_at, last_at)
+		SELECT s.user_id, 'prompt', '2026-03-01', '', 0, 1, '2026-03-01', '2026-03-01' FROM user_subscriptions s`);
+	await crowded.rows("ANALYZE");
+	const there = await Dashboard.start(crowded.url("dashboard_crowded"));
+	await crowded.rows("SELECT pg_stat_reset()");
+	type Page = { users: { userId: string }[]; next: string | null };
+	const ask = (search: string, cursor: string | null) =>
+		there.ask<Page>("users.list", { search, cursor, rows: 50 });
+	const first = await ask("", null);
+	const later = await ask("", "user15000");
+	const found = await ask("user1234", null);
+	await there.stop();
+	expect([first, later, found].map(({ users, next }) => [users.length, users[0]?.userId, next])).toEqual([
+		[50, "user00001", "user00050"],
+		[50, "user15001", "user15050"],
+		[10, "user12340", null],
+	]);
+	const { read } = await crowded.one<{ read: number }>(
+		`SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables)::bigint
+			+ (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)::bigint AS read`,
+	);
+	// for each user some rows of the subscriptions and the counters
+	expect(read).toBeGreaterThan(100);
+	expect(read).toBeLessThan(1000);
+	await crowded.close();
 });
 
 it("never says where the database is", async () => {

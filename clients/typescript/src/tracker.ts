@@ -3,6 +3,7 @@ import { UsageClient } from "./client.js";
 import { run } from "./database.js";
 import type { UsageDecision } from "./decision.js";
 import { sqlStateOf, translating, UsageLimitError } from "./errors.js";
+import { defaultTtl, lifeOf } from "./ttl.js";
 import type {
 	CheckParams,
 	ConsumeItem,
@@ -245,10 +246,10 @@ export class UsageTracker extends UsageClient<TrackerOptions> {
 	}
 
 	/** Renews a hold three times in each of its lives. One that cannot be renewed may be the next time, or expires. */
-	private keepAlive(holdId: string, { userId, ttl = 900 }: HoldParams) {
+	private keepAlive(holdId: string, { userId, ttl = defaultTtl }: HoldParams) {
 		if (typeof ttl !== "number") return undefined;
 		const renew = () => void this.renew(holdId, ttl, { userId }).catch(() => {});
-		return setInterval(renew, Math.min((ttl * 1000) / 3, 2 ** 31 - 1));
+		return setInterval(renew, lifeOf(ttl) / 3);
 	}
 
 	/** Settles a hold whose work is done. What its limit does not admit any more has happened and is recorded. */

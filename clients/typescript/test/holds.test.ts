@@ -1,8 +1,12 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import express from "express";
 import { Hono } from "hono";
 import pg from "pg";
-import { afterAll, describe, expect, test } from "vitest";
-import { limitHono, limitRoute } from "../src/http/index.js";
+import { afterAll, describe, expect, test, vi } from "vitest";
+import { limitExpress, limitHono, limitRoute } from "../src/http/index.js";
 import { sqlStateOf, UsageLimitError, UsageTracker } from "../src/index.js";
 import { drivers } from "./drivers.js";
 import { createDatabase } from "./server.js";
@@ -142,18 +146,23 @@ describe("withHold", () => {
 	});
 
 	test("one at a time, where a limit is on how many are open", async () => {
-		const render = () => usage.withHold({ userId: "dan", usageType: "concurrent_renders" }, () => sleep(100));
-		const first = render();
-		await sleep(50);
-		await expect(render()).rejects.toMatchObject({ limitType: "concurrent_renders", limit: 1 });
-		await first;
-		await render();
+		const render = (work: () => Promise<void>) =>
+			usage.withHold({ userId: "dan", usageType: "concurrent_renders" }, work);
+		await render(async () => {
+			const second = render(async () => {});
+			await expect(second).rejects.toMatchObject({ limitType: "concurrent_renders", limit: 1 });
+		});
+		await render(async () => {});
 		expect(await open("dan")).toBe(0);
 	});
 
 	test("is renewed while the work goes on", async () => {
-		await usage.withHold({ userId: "eve", usageType: "export", amount: 3, ttl: 1 }, async () => {
-			await sleep(1500);
+		const expiry = async () =>
+			(await database.sql("SELECT expires_at FROM usage_open_holds WHERE user_id = 'eve'"))[0]?.expires_at;
+		await usage.withHold({ userId: "eve", usageType: "export", amount: 3, ttl: 10 }, async () => {
+			const first = await expiry();
+			expect(first).toBeInstanceOf(Date);
+			await vi.waitFor(async () => expect(await expiry()).not.toEqual(first), { timeout: 30_000 });
 			expect(await usage.check("eve", "export")).toMatchObject({ allowed: false, current: 3 });
 		});
 		expect(await counted("eve", "export")).toMatchObject({ amount: 3 });
@@ -173,6 +182,15 @@ describe("withHold", () => {
 		expect(await open("gus")).toBe(0);
 	});
 });
+
+/** A promise that is resolved by calling `open`. */
+function gate() {
+	let open = () => {};
+	const passed = new Promise<void>((resolve) => {
+		open = resolve;
+	});
+	return { passed, open };
+}
 
 describe("in a middleware", () => {
 	test("a request that fails is given back", async () => {
@@ -204,5 +222,80 @@ describe("in a middleware", () => {
 		);
 		expect((await route()).status).toBe(503);
 		expect(await counted("ida", "encoding")).toMatchObject({ amount: 0, failed: 1 });
+	});
+
+	describe("a client that goes away", () => {
+		/** A server whose work ends when it is told to; `leave` is called when the request has come in. */
+		async function serve(
+			userId: string,
+			options: { ttl?: number; leave: "before" | "during" | "never ends" },
+		) {
+			const app = express();
+			const arrived = gate();
+			const gone = gate();
+			const work = gate();
+			const started = gate();
+			app.use((_request, response, next) => {
+				response.once("close", gone.open);
+				next();
+			});
+			app.get(
+				"/",
+				limitExpress(
+					usage,
+					async () => {
+						arrived.open();
+						if (options.leave === "before") await gone.passed;
+						return { userId, usageType: "encoding", ttl: options.ttl };
+					},
+					{ hold: true },
+				),
+				async (_request, response) => {
+					started.open();
+					if (options.leave === "never ends") return;
+					await work.passed;
+					response.send("done");
+				},
+			);
+			const server = app.listen(0, "127.0.0.1");
+			await once(server, "listening");
+			afterAll(() => void server.close());
+			const client = request({ host: "127.0.0.1", port: (server.address() as AddressInfo).port });
+			client.on("error", () => {});
+			client.end();
+			await (options.leave === "before" ? arrived : started).passed;
+			client.destroy();
+			await gone.passed;
+			await started.passed;
+			return work.open;
+		}
+
+		test("has used what is done for him all the same", async () => {
+			const finish = await serve("jan", { leave: "during" });
+			expect(await open("jan")).toBe(1);
+			expect(await usage.check("jan", "encoding")).toMatchObject({ current: 1 });
+			finish();
+			await vi.waitFor(async () => expect(await open("jan")).toBe(0), { timeout: 30_000 });
+			expect(await counted("jan", "encoding")).toMatchObject({ amount: 1, failed: 0 });
+		});
+
+		test("before the work has begun leaves no hold open", async () => {
+			const finish = await serve("kim", { leave: "before" });
+			finish();
+			await vi.waitFor(async () => expect(await open("kim")).toBe(0), { timeout: 30_000 });
+			expect(await counted("kim", "encoding")).toMatchObject({ amount: 1, failed: 0 });
+		});
+
+		test("gets it back when the work is not answered any more", async () => {
+			await serve("lea", { leave: "never ends", ttl: 2 });
+			await vi.waitFor(async () => expect(await counted("lea", "encoding")).toMatchObject({ failed: 1 }), {
+				timeout: 30_000,
+			});
+			expect(await open("lea")).toBe(0);
+			expect((await events("lea"))[0]).toMatchObject({
+				status: "failed",
+				errorMessage: "the client has gone",
+			});
+		});
 	});
 });

@@ -149,6 +149,16 @@ describe.each(Object.entries(frameworks))("%s", (name, start) => {
 	});
 });
 
+test("Hono: a response whose headers cannot be changed gets them too", async () => {
+	const app = new Hono();
+	const limited = limitHono(usage, (c) => exportOf(c.req.raw));
+	app.get("/export", limited, () => Response.redirect("http://localhost/video.mp4"));
+	const response = await app.request("/export", { headers: { "x-user": "redirected" } });
+	expect(response.status).toBe(302);
+	expect(response.headers.get("location")).toBe("http://localhost/video.mp4");
+	expect(response.headers.get("ratelimit-policy")).toBe('"exports_daily";q=3');
+});
+
 const decision: UsageDecision = {
 	allowed: true,
 	reason: "ok",

@@ -1,12 +1,23 @@
 /** The package as it is published: what `npm run build` has made. */
 
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import {
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { build } from "esbuild";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -71,29 +82,92 @@ test("an unused class is shaken off", async () => {
 	expect(text).not.toMatch(/usage_top_users|usage_consume|credit_grant/);
 });
 
-test("is typed for ESM and CommonJS as Node and older tools resolve it", () => {
-	const use = `
-		import { UsageTracker, type UsageDecision } from "usage-limits";
-		import { usageSchema } from "usage-limits/drizzle";
-		export const usage = (db: ConstructorParameters<typeof UsageTracker>[0]) => new UsageTracker(db);
-		export const limit = (decision: UsageDecision): number => decision.limit;
-		export const { usageEvents } = usageSchema("usage");
-		// @ts-expect-error a number is no string
-		export const wrong = (decision: UsageDecision): string => decision.limit;
-	`;
-	writeFileSync(join(folder, "use.mts"), use);
-	writeFileSync(join(folder, "use.cts"), use);
-	writeFileSync(join(folder, "use.ts"), use);
-	const tsc = (moduleResolution: string, module: string, files: string[]) =>
-		execFileSync(
-			process.execPath,
-			[
-				require.resolve("typescript/bin/tsc"),
-				...["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022"],
-				...["--moduleResolution", moduleResolution, "--module", module, ...files],
-			],
-			{ cwd: folder, encoding: "utf8", stdio: "pipe" },
+describe("what npm packs, in an application of its own", () => {
+	const app = mkdtempSync(join(tmpdir(), "usage-limits-app-"));
+	const modules = join(app, "node_modules");
+	afterAll(() => rmSync(app, { recursive: true }));
+	const run = async (command: string, args: string[], cwd = app) =>
+		(await promisify(execFile)(command, args, { cwd })).stdout;
+	const node = (...args: string[]) => run(process.execPath, args);
+	/** The names that an entry exports, as ESM and as CommonJS. */
+	const load = async (entry: string) => {
+		const name = JSON.stringify(specifier(entry));
+		const say = "console.log(Object.keys(all).filter((name) => !/^__|^default$/.test(name)).sort().join())";
+		return [
+			await node("--input-type=module", "--eval", `import * as all from ${name}; ${say}`),
+			await node("--input-type=commonjs", "--eval", `const all = require(${name}); ${say}`),
+		];
+	};
+
+	/** Puts a package of the workspace into the application, as installing it would. */
+	function provide(name: string): void {
+		if (existsSync(join(modules, name))) return;
+		const folder = require.resolve
+			.paths(name)
+			?.map((path) => join(path, name))
+			.find((path) => existsSync(path));
+		mkdirSync(dirname(join(modules, name)), { recursive: true });
+		symlinkSync(folder as string, join(modules, name));
+	}
+
+	beforeAll(async () => {
+		const packed = await run("npm", ["pack", "--ignore-scripts", "--pack-destination", app], root);
+		mkdirSync(join(modules, "usage-limits"), { recursive: true });
+		await run("tar", ["-xzf", packed.trim(), "-C", join(modules, "usage-limits"), "--strip-components=1"]);
+	});
+
+	test("has what is built and the README, no sources and no tests", () => {
+		expect(readdirSync(join(modules, "usage-limits")).sort()).toEqual(["README.md", "dist", "package.json"]);
+		expect(readFileSync(join(modules, "usage-limits/dist/react/index.js"), "utf8")).toMatch(/^"use client";/);
+	});
+
+	test.each([".", "./http"])("%s needs nothing installed beside it", async (entry) => {
+		const [esm, cjs] = await load(entry);
+		expect(esm).toContain(entry === "." ? "UsageTracker" : "limitRoute");
+		expect(cjs).toBe(esm);
+	});
+
+	test.each(Object.entries({ drizzle: "drizzle-orm", trpc: "@trpc/server", react: "react" }))(
+		"./%s needs %s, and nothing else",
+		async (entry, peer) => {
+			await expect(load(`./${entry}`)).rejects.toThrow(/Cannot find (package|module)/);
+			provide(peer);
+			const [esm, cjs] = await load(`./${entry}`);
+			expect(esm?.length).toBeGreaterThan(2);
+			expect(cjs).toBe(esm);
+		},
+	);
+
+	test.each([
+		["node16", "node16", ["use.mts", "use.cts"]],
+		["bundler", "esnext", ["use.ts"]],
+		["node10", "commonjs", ["use.ts"]],
+	] as const)("is typed where moduleResolution is %s", async (moduleResolution, module, files) => {
+		for (const name of ["drizzle-orm", "@trpc/server", "react", "@types/react"]) provide(name);
+		const use = `
+			import { UsageTracker, type UsageDecision } from "usage-limits";
+			import { usageSchema } from "usage-limits/drizzle";
+			import { limitRoute, rateLimitHeaders } from "usage-limits/http";
+			import { UsageDisplay, useUsageLimits } from "usage-limits/react";
+			import { usageProcedures } from "usage-limits/trpc";
+			export const usage = (db: ConstructorParameters<typeof UsageTracker>[0]) => new UsageTracker(db);
+			export const headers = (decision: UsageDecision): Record<string, string> => rateLimitHeaders(decision);
+			export const { usageEvents } = usageSchema("usage");
+			export const all = [limitRoute, UsageDisplay, useUsageLimits, usageProcedures];
+			// @ts-expect-error a number is no string
+			export const wrong = (decision: UsageDecision): string => decision.limit;
+		`;
+		for (const file of files) writeFileSync(join(app, file), use);
+		const compilerOptions = {
+			...{ noEmit: true, strict: true, exactOptionalPropertyTypes: true, target: "es2022" },
+			// our declarations are checked too, and need no types of Node's
+			...{ skipLibCheck: false, types: [], lib: ["es2022", "dom"], moduleResolution, module },
+		};
+		writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+		const said = await node(require.resolve("typescript/bin/tsc"), "-p", ".").catch(
+			(error: unknown) => (error as { stdout: string }).stdout,
 		);
-	expect(tsc("node16", "node16", ["use.mts", "use.cts"])).toBe("");
-	expect(tsc("node10", "commonjs", ["use.ts"])).toBe("");
+		// what is wrong in the declarations of others is theirs
+		expect(said.split("\n").filter((line) => /^(use\.|node_modules\/usage-limits\/)/.test(line))).toEqual([]);
+	});
 });

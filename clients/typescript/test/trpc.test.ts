@@ -165,8 +165,12 @@ test("the router answers about the user who asks", async () => {
 	expect((await bea.getUserStats.query()).recentEvents[0]?.tokensUsed).toBe(10);
 	expect((await bea.getUserStatus.query()).length).toBe(8);
 	expect((await client("cat").usage.getUserStats.query({})).totals).toEqual({});
-	const wrong = await failure(bea.getUserStats.query({ days: "x" } as never));
-	expect(wrong.data?.code).toBe("BAD_REQUEST");
+	for (const days of ["x", 0, 3651, 1.5]) {
+		const wrong = await failure(bea.getUserStats.query({ days } as never));
+		expect(wrong.data?.code, String(days)).toBe("BAD_REQUEST");
+		// nothing of how the server asked
+		expect(wrong.message).not.toContain("usage_stats");
+	}
 });
 
 test("administers behind the application's check", async () => {

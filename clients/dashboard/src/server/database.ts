@@ -29,12 +29,10 @@ export interface Features {
 	readable: ReadonlySet<string>;
 	/** Tables that we may insert into, update and delete from */
 	writable: ReadonlySet<string>;
-	/** Tables and views that are there, readable or not */
-	relations: ReadonlySet<string>;
 	/** The library is preloaded: only then it has a setting for its shared memory */
 	preloaded: boolean;
-	/** Workers that write what shared memory counts; undefined in versions without any */
-	worker: boolean | undefined;
+	/** Workers write what shared memory counts */
+	worker: boolean;
 	role: string;
 	inRecovery: boolean;
 }
@@ -225,9 +223,8 @@ async function findFeatures(client: pg.PoolClient): Promise<Features> {
 		functions: names(functions),
 		readable: names(relations.filter((row) => row.readable)),
 		writable: names(relations.filter((row) => row.writable)),
-		relations: names(relations),
 		preloaded: settings.counters !== null,
-		worker: settings.worker === null ? undefined : settings.worker === "on",
+		worker: settings.worker === "on",
 		role: extension.role,
 		inRecovery: extension.in_recovery,
 	};

@@ -3,7 +3,7 @@
  * prompts, render scenes and export videos, some of them on paid tiers. All by
  * the extension's functions, and the same every time: chance() is a hash.
  */
-import { Database, type Query } from "./database";
+import { Database } from "./database";
 
 const setUp = `
 SELECT @.usage_install_defaults();
@@ -129,22 +129,13 @@ SELECT @.usage_set_override('exports_daily', 40, tier => 'pro', expires_at => @.
   reason => 'spring campaign');
 `;
 
-/** What only newer versions of the extension have: tried where it is there. */
-async function fillNewParts(query: Query, functions: ReadonlySet<string>): Promise<void> {
-	if (functions.has("usage_hold"))
-		await query(
-			`SELECT @.usage_hold(p.user_id, 'concurrent_render', ttl => interval '2 hours') FROM people p WHERE p.keen > 0.95`,
-		);
-	if (functions.has("credit_grant") && functions.has("credit_spend")) {
-		await query(
-			`SELECT @.credit_grant(p.user_id, 1000, 'purchase', 'order-' || p.user_id, 'Starter pack') FROM people p WHERE p.keen > 0.6`,
-		);
-		await query(
-			`SELECT @.credit_spend(p.user_id, (20 + 60 * pg_temp.chance('c' || n || p.user_id))::bigint, 'Scene in 4K')
-       FROM people p, generate_series(1, 5) n WHERE p.keen > 0.6`,
-		);
-	}
-}
+/** What is reserved now, and what people bought and spent. */
+const holdAndBuy = `
+SELECT @.usage_hold(p.user_id, 'concurrent_renders', ttl => interval '2 hours') FROM people p WHERE p.keen > 0.95;
+SELECT @.credit_grant(p.user_id, 1000, 'purchase', 'order-' || p.user_id, 'Starter pack') FROM people p WHERE p.keen > 0.6;
+SELECT @.credit_spend(p.user_id, (20 + 60 * pg_temp.chance('c' || n || p.user_id))::bigint, 'Scene in 4K')
+FROM people p, generate_series(1, 5) n WHERE p.keen > 0.6;
+`;
 
 export async function fillWithDemoData(
 	databaseUrl: string | undefined,
@@ -152,7 +143,7 @@ export async function fillWithDemoData(
 ): Promise<void> {
 	const database = new Database(databaseUrl);
 	try {
-		await database.write(async (query, { functions }) => {
+		await database.write(async (query) => {
 			const users = await query("SELECT 1 FROM @.usage_users(max_rows => 1)");
 			if (users.length > 0)
 				throw new Error("this database has users already: demo data goes into an empty one");
@@ -161,7 +152,7 @@ export async function fillWithDemoData(
 			await query(setUp);
 			await query(useIt);
 			await query(administer);
-			await fillNewParts(query, functions);
+			await query(holdAndBuy);
 		});
 		log("done");
 	} finally {

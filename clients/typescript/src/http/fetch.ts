@@ -58,6 +58,7 @@ export interface HonoContextLike {
 	req: { raw: Request; header(name: string): string | undefined };
 	res: Response;
 	error: Error | undefined;
+	header(name: string, value: string): void;
 }
 
 /** A middleware for Hono: the rest runs if the limits admit the request. */
@@ -74,8 +75,7 @@ export function limitHono<Context extends HonoContextLike>(
 				if (context.error) failed(context.error);
 				else if (context.res.status >= 400) failed(`HTTP ${context.res.status}`);
 				if (!UsageLimitError.from(context.error))
-					for (const [name, value] of Object.entries(rateLimitHeaders(decision)))
-						context.res.headers.set(name, value);
+					for (const [name, value] of Object.entries(rateLimitHeaders(decision))) context.header(name, value);
 			});
 			return undefined;
 		} catch (error) {

@@ -49,12 +49,12 @@ export type UsageProcedures = {
 	getUserStatus: Query<None, LimitStatus[]>;
 };
 
-/** Answers what the database does not take (class 22, a name that must exist) with BAD_REQUEST. */
+/** Answers what no database takes, and what ours does not (class 22, a name that must exist), with BAD_REQUEST. */
 async function answering<T>(work: Promise<T>): Promise<T> {
 	try {
 		return await work;
 	} catch (error) {
-		if (!/^22|^42704$/.test(sqlStateOf(error) ?? "")) throw error;
+		if (!(error instanceof RangeError) && !/^22|^42704$/.test(sqlStateOf(error) ?? "")) throw error;
 		throw new TRPCError({ code: "BAD_REQUEST", message: rootMessageOf(error), cause: error });
 	}
 }
@@ -76,7 +76,7 @@ export function usageProcedures<Context>(options: UsageRouterOptions<Context>): 
 		getUserStats: procedure
 			.input(optional(object({ days: optional(number) })))
 			.query(({ ctx, input }: Call<{ days?: number } | undefined>) =>
-				usage.getUserStats(userId(ctx), input?.days),
+				answering(usage.getUserStats(userId(ctx), input?.days)),
 			),
 		getUserStatus: procedure.query(({ ctx }: Call) => usage.getUserStatus(userId(ctx))),
 	};

@@ -2,13 +2,11 @@
 import { type Features, NotInstalledError } from "../database";
 import { type Context, openProcedure, router } from "../trpc";
 
-export type Denials = "counted" | "not preloaded" | "no worker" | "not supported";
+export type Denials = "counted" | "not preloaded" | "no worker";
 
 /** Denials are counted in shared memory, so only where the library is preloaded, and written by a worker. */
-export function denialsState({ relations, preloaded, worker }: Features): Denials {
-	if (!relations.has("usage_denials")) return "not supported";
+export function denialsState({ preloaded, worker }: Features): Denials {
 	if (!preloaded) return "not preloaded";
-	if (worker === undefined) return "not supported";
 	return worker ? "counted" : "no worker";
 }
 

@@ -123,7 +123,7 @@ export interface Credits {
 	grants: CreditGrant[];
 }
 
-/** Null where this version has no credits, or our role may not see them. */
+/** Null where our role may not see them. */
 export async function credits(query: Query, features: Features, userId: string): Promise<Credits | null> {
 	if (!features.functions.has("credit_balance")) return null;
 	const { balance } = only(
@@ -139,6 +139,7 @@ export async function credits(query: Query, features: Features, userId: string):
 }
 
 export interface StatementLine extends Record<string, unknown> {
+	id: string;
 	at: string | null;
 	type: string;
 	amount: number | null;
@@ -146,11 +147,25 @@ export interface StatementLine extends Record<string, unknown> {
 	description: string | null;
 }
 
-/** The account of the last days, from the opening balance to the closing one. */
-export function creditStatement(query: Query, userId: string, days: number): Promise<StatementLine[]> {
-	return query<StatementLine>(
-		`SELECT s.created_at AS at, coalesce(s.transaction_type, s.line) AS type, s.amount, s.balance, s.description
-		 FROM @.credit_statement($1, @.usage_now() - make_interval(days => $2)) s LIMIT 1000`,
-		[userId, days],
+export interface StatementPage {
+	lines: StatementLine[];
+	/** How many lines come before the next page; null when there is none */
+	next: number | null;
+}
+
+/** A page of the account of the last days, from the closing balance back to the opening one. */
+export async function creditStatement(
+	query: Query,
+	userId: string,
+	days: number,
+	{ skip, rows }: { skip: number; rows: number },
+): Promise<StatementPage> {
+	const found = await query<StatementLine>(
+		`SELECT coalesce(s.transaction_id::text, s.line || s.ordinality) AS id, s.created_at AS at,
+		   coalesce(s.transaction_type, s.line) AS type, s.amount, s.balance, s.description
+		 FROM @.credit_statement($1, @.usage_now() - make_interval(days => $2)) WITH ORDINALITY s
+		 ORDER BY s.ordinality DESC LIMIT $3 OFFSET $4`,
+		[userId, days, rows + 1, skip],
 	);
+	return { lines: found.slice(0, rows), next: found.length > rows ? skip + rows : null };
 }

@@ -234,10 +234,12 @@ export const usersRouter = router({
 		),
 
 	statement: adminProcedure
-		.input(z.object({ userId, days }))
+		.input(z.object({ userId, days, rows: pageRows, cursor: z.number().int().min(0).nullish() }))
 		.query(({ ctx, input }) =>
 			ctx.database.read(async (query, features) =>
-				features.functions.has("credit_statement") ? creditStatement(query, input.userId, input.days) : [],
+				features.functions.has("credit_statement")
+					? creditStatement(query, input.userId, input.days, { skip: input.cursor ?? 0, rows: input.rows })
+					: { lines: [], next: null },
 			),
 		),
 

@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { ShieldBan, ShieldCheck } from "lucide-react";
+import type { ReactNode } from "react";
 import { api, type Outputs } from "../../api";
-import { Ago, Answer, Card, Empty } from "../../components/basics";
+import { Ago, Answer, Card, Empty, Note } from "../../components/basics";
 import { type Columns, Table } from "../../components/Table";
 import { UserLink } from "../../components/UserLink";
 import { count, plural } from "../../format";
@@ -35,41 +36,48 @@ export function DenialsCard({ days, refetchInterval }: { days: Days } & Live) {
 	);
 }
 
+/** Why nothing is counted; limits deny all the same. */
+const reasons: Record<Exclude<Denials["state"], "counted">, ReactNode> = {
+	"not preloaded": (
+		<>
+			They are counted in memory, which needs <code>shared_preload_libraries = 'usage_limits'</code> and a
+			restart of the server. Limits deny all the same.
+		</>
+	),
+	"no worker": (
+		<>
+			A background worker writes them, and <code>usage_limits.worker_enabled</code> is off.
+		</>
+	),
+};
+
 function Content({ state, readable, limits, users }: Denials) {
-	if (limits.length === 0) {
-		if (!readable)
-			return (
-				<Empty icon={ShieldBan} title="Denials are not to be seen">
-					The dashboard’s database role may not read <code>usage_denials</code>.
-				</Empty>
-			);
-		if (state === "not preloaded")
-			return (
-				<Empty icon={ShieldBan} title="Denials are not counted">
-					They are counted in memory, which needs <code>shared_preload_libraries = 'usage_limits'</code> and a
-					restart of the server. Limits deny all the same.
-				</Empty>
-			);
-		if (state === "not supported")
-			return (
-				<Empty icon={ShieldBan} title="Denials are not counted">
-					This version of the extension writes nothing when it denies.
-				</Empty>
-			);
-		if (state === "no worker")
-			return (
-				<Empty icon={ShieldBan} title="Denials are not counted">
-					A background worker writes them, and <code>usage_limits.worker_enabled</code> is off.
-				</Empty>
-			);
+	if (!readable)
 		return (
+			<Empty icon={ShieldBan} title="Denials are not to be seen">
+				The dashboard’s database role may not read <code>usage_denials</code>.
+			</Empty>
+		);
+	const reason = state === "counted" ? undefined : reasons[state];
+	if (limits.length === 0)
+		return reason ? (
+			<Empty icon={ShieldBan} title="Denials are not counted">
+				{reason}
+			</Empty>
+		) : (
 			<Empty icon={ShieldCheck} title="No denials">
 				No limit has refused anything in this range.
 			</Empty>
 		);
-	}
 	return (
 		<>
+			{reason && (
+				<div className="card-part">
+					<Note tone="warn" icon={ShieldBan}>
+						Denials are not counted any more. {reason}
+					</Note>
+				</div>
+			)}
 			<Table caption="Denials by limit" columns={limitColumns} rows={limits} rowId={(row) => row.limitType} />
 			<div className="card-part">
 				<h3>Most often denied</h3>

@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Coins, Plus, ReceiptText } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { api, type Outputs } from "../../api";
@@ -11,7 +11,7 @@ import { count, nameText } from "../../format";
 import { useServer } from "../../session";
 
 type Credits = NonNullable<Outputs["users"]["credits"]>;
-type Line = Outputs["users"]["statement"][number];
+type Line = Outputs["users"]["statement"]["lines"][number];
 
 const ranges = [
 	{ value: 30, label: "30 days" },
@@ -40,7 +40,7 @@ export function CreditsView({ userId }: { userId: string }) {
 				<Answer of={credits}>
 					{(data) =>
 						data === null ? (
-							<Empty icon={Coins} title="This version of the extension has no credits" />
+							<Empty icon={Coins} title="Credits are not to be seen" />
 						) : (
 							<>
 								<p className="balance">
@@ -132,21 +132,34 @@ const lineColumns: Columns<Line> = [
 
 function Statement({ userId }: { userId: string }) {
 	const [days, setDays] = useState<30 | 90 | 365>(30);
-	const statement = useQuery(api.users.statement.queryOptions({ userId, days }, { refetchInterval: 30_000 }));
+	const statement = useInfiniteQuery(
+		api.users.statement.infiniteQueryOptions(
+			{ userId, days, rows: 50 },
+			{ getNextPageParam: (page) => page.next, initialCursor: null, refetchInterval: 30_000 },
+		),
+	);
 	return (
 		<Card
 			title="Statement"
+			note="The newest first"
 			flush
 			actions={<Segmented label="Range" value={days} options={ranges} onChange={setDays} />}
 		>
 			<Answer of={statement}>
-				{(lines: Line[]) => (
+				{({ pages }) => (
 					<Table
 						caption="Statement"
 						columns={lineColumns}
-						rows={lines}
-						rowId={(line: Line) => String(lines.indexOf(line))}
+						rows={pages.flatMap((page) => page.lines)}
+						rowId={(line) => line.id}
 						empty={<Empty icon={ReceiptText} title="No lines in this range" />}
+						foot={
+							statement.hasNextPage && (
+								<Button busy={statement.isFetchingNextPage} onClick={() => void statement.fetchNextPage()}>
+									Older lines
+								</Button>
+							)
+						}
 					/>
 				)}
 			</Answer>
