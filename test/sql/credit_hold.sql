@@ -230,6 +230,12 @@ SELECT created_at, transaction_type, amount, balance_after FROM credit_transacti
 SELECT :settled FROM usage_settle('ch9-b', 1);
 SET usage_limits.test_clock = '2025-06-07 00:00Z';
 SELECT created_at, transaction_type, amount, balance FROM credit_statement('ch9', '2025-06-05Z') WHERE line = 'transaction';
+-- what has expired by then is available again
+SELECT balance FROM credit_grant('ch11', 10);
+SELECT :decision FROM credit_hold('ch11', 1, '1 hour', 'ch11-a');
+SELECT :decision FROM credit_hold('ch11', 2, '2 hours', 'ch11-b');
+SET usage_limits.test_clock = '2025-06-07 01:00Z';
+SELECT :settled FROM usage_settle('ch11-b');
 -- to ask for nothing makes no user
 SELECT :decision FROM credit_hold('ch10', 0, '1 hour', 'ch10-a');
 SELECT count(*) FROM user_credits WHERE user_id = 'ch10';
