@@ -10,7 +10,6 @@ Every fourth round, in which sessions are ended but nothing is killed, is not on
 of ROUNDS.  Prints a line a round; the exit status says whether all were right.
 """
 
-import os
 import random
 import sys
 import threading

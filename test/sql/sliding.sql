@@ -139,4 +139,14 @@ SELECT count(*) FILTER (WHERE allowed <> (used + amount <= 10)) AS wrongly_decid
 	count(*) FILTER (WHERE NOT allowed AND retry_after <> ceil(extract(epoch FROM reset_at - at))) AS wrong_retry_after
 FROM counted;
 
+-- Where the clock steps back, what counted then counts again.
+SET usage_limits.test_clock = '2031-07-01 12:00:00+00';
+SELECT allowed, current FROM usage_consume('slide-7', 'tap', 5);
+SET usage_limits.test_clock = '2031-07-01 13:30:00+00';
+SELECT allowed, current FROM usage_consume('slide-7', 'tap', 1);
+SET usage_limits.test_clock = '2031-07-01 12:10:00+00';
+SELECT allowed FROM usage_consume('slide-7', 'tap', 6);
+SET usage_limits.test_clock = '2031-07-01 13:30:00+00';
+SELECT allowed, current FROM usage_consume('slide-7', 'tap', 1);
+
 DELETE FROM usage_limits_config WHERE usage_type IN ('tap', 'six_second', 'ninety_second', 'six_minute', 'days_slide', 'months_slide', 'odd_slide');

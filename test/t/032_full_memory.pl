@@ -116,5 +116,11 @@ is(value($node, qq{BEGIN READ ONLY; SELECT current FROM usage_check('reader', 'p
 	'a read-only transaction leaves no entry');
 is(value($node, qq{SELECT current FROM usage_check('reader', 'prompt', 0); $entry}), "0\n1", 'another does');
 
+# what another installation has counted is none of ours
+is(value($node, q{SELECT allowed, current FROM usage_consume('eve', 'ping', 6)}), 't|6', 'a use that is in no table');
+$node->safe_psql('postgres', 'DROP EXTENSION usage_limits; CREATE EXTENSION usage_limits SCHEMA usage');
+$node->safe_psql('postgres', $limits);
+is(value($node, q{SELECT allowed, current FROM usage_consume('eve', 'ping', 6)}), 't|6', 'goes with its extension');
+
 $node->stop;
 done_testing();
