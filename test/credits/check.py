@@ -28,13 +28,17 @@ class Checker(Search):
 
     def __init__(self, dsn):
         super().__init__("credits")
-        self.server = Server(dsn, self.lines.append)
+        self.dsn = dsn
+        self.server = None
 
     def strategy(self, longest):
         return (strategies.lists(steps, min_size=longest // 2, max_size=longest)
                 | strategies.lists(steps, max_size=longest))
 
     def run(self, program):
+        # the program before may have ended the sessions
+        if self.server is None or self.server.is_lost():
+            self.server = Server(self.dsn, self.lines.append)
         Program(self.server, self.counts).run(program)
 
 

@@ -58,6 +58,9 @@ class Server:
         # who only looks waits for nobody: to wait at all is wrong
         self.ask(self.observer, "SET lock_timeout = '10s'")
 
+    def is_lost(self):
+        return bool(self.worker.closed or self.observer.closed)
+
     @staticmethod
     def ask(session, sql, *args):
         with session.cursor() as cursor:
