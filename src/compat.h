@@ -11,9 +11,12 @@
 #define UL_COMPAT_H
 
 #include "access/genam.h"
+#include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "executor/executor.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
 #include "utils/acl.h"
@@ -95,6 +98,41 @@ ul_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
 #else
 	return index_beginscan(heap, index, snapshot, nkeys, 0);
+#endif
+}
+
+/* Which indexes a new version of a row needs entries in: before 16, all or none. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes UlUpdateIndexes;
+#define UL_UPDATE_NO_INDEX TU_None
+#else
+typedef bool UlUpdateIndexes;
+#define UL_UPDATE_NO_INDEX false
+#endif
+
+/* Puts a new version of a row in the place of the one that a snapshot shows. */
+static inline TM_Result
+ul_table_tuple_update(Relation heap, ItemPointer tid, TupleTableSlot *slot, Snapshot snapshot,
+					  UlUpdateIndexes *indexes)
+{
+	TM_FailureData failure;
+	LockTupleMode mode;
+
+	return table_tuple_update(heap, tid, slot, GetCurrentCommandId(true), snapshot,
+							  InvalidSnapshot, true, &failure, &mode, indexes);
+}
+
+/* Enters a new version of a row into the indexes. */
+static inline void
+ul_insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, EState *estate,
+					   UlUpdateIndexes indexes)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) ExecInsertIndexTuples(result, slot, estate, true, false, NULL, NIL,
+								 indexes == TU_Summarizing);
+#else
+	(void) indexes;
+	(void) ExecInsertIndexTuples(result, slot, estate, true, false, NULL, NIL);
 #endif
 }
 

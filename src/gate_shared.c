@@ -499,6 +499,7 @@ ul_shared_begin_write(UlPin *pin, bool want_slot, uint64 xid)
 		pin->slot = pg_rightmost_one_pos64(~entry->slots);
 		entry->slots |= UINT64CONST(1) << pin->slot;
 	}
+	pin->row = entry->row;
 	pin->writing = true;
 	LWLockRelease(ul_partition_lock(pin->hash));
 	if (want_slot && pin->slot < 0)
@@ -634,6 +635,8 @@ ul_shared_end(UlPin *pin, bool committed)
 		ul_end_taken(entry, pin->taken_xid, committed);
 	if (pin->slot >= 0)
 		entry->slots &= ~(UINT64CONST(1) << pin->slot);
+	if (pin->slot == 0 && committed)
+		entry->row = pin->row;
 	release_pin(pin, entry);
 	LWLockRelease(lock);
 }

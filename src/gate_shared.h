@@ -26,6 +26,7 @@ typedef struct UlPin
 	uint64		marks;			/* of the entry; 0: they were not known */
 	bool		writing;		/* its records have the transaction's xid */
 	int			slot;			/* taken to write; -1: none */
+	ItemPointerData row;		/* where a row of slot 0 may be; or invalid */
 	bool		all_slots;		/* taken to fold */
 	uint64		taken_xid;		/* of what was taken to be flushed; 0: nothing */
 } UlPin;

@@ -36,6 +36,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "alerts.h"
 #include "gate.h"
 #include "grants.h"
 #include "guc.h"
@@ -244,7 +245,10 @@ ul_ledger_spend_fast(const char *user_id, int64 amount, UlCreditEntry *entry)
 	ul_arg_text(&args, entry->description);
 	ul_arg_datum(&args, JsonbPGetDatum(entry->metadata), entry->metadata == NULL);
 	ul_execute_rows(UL_SPEND_FAST, &args, read_fast_spend, entry);
-	return entry->id != 0;
+	if (entry->id == 0)
+		return false;
+	ul_alert_balance(user_id, entry->balance_after + amount, entry->balance_after, now);
+	return true;
 }
 
 void
@@ -659,13 +663,24 @@ is_changed(const UlLedger *ledger)
 	return false;
 }
 
-void
-ul_ledger_write(UlLedger *ledger)
+/* The highest of the balances that a ledger's entries began with and came to. */
+static int64
+highest_balance(const UlLedger *ledger)
+{
+	const UlCreditEntry *first = linitial(ledger->entries);
+	int64		highest = first->balance_after - first->amount;
+	ListCell   *cell;
+
+	foreach(cell, ledger->entries)
+		highest = Max(highest, ((UlCreditEntry *) lfirst(cell))->balance_after);
+	return highest;
+}
+
+static void
+write_changes(UlLedger *ledger)
 {
 	ListCell   *cell;
 
-	if (!is_changed(ledger))
-		return;
 	if (ledger->loaded)
 		write_grants(ledger);
 	foreach(cell, ledger->entries)
@@ -678,4 +693,14 @@ ul_ledger_write(UlLedger *ledger)
 	write_row(ledger);
 	foreach(cell, ledger->entries)
 		write_entry(ledger, lfirst(cell));
+}
+
+void
+ul_ledger_write(UlLedger *ledger)
+{
+	if (!is_changed(ledger))
+		return;
+	write_changes(ledger);
+	if (ledger->entries != NIL)
+		ul_alert_balance(ledger->user_id, highest_balance(ledger), ledger->balance, ledger->updated_at);
 }

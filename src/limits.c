@@ -284,6 +284,7 @@ read_alert(TupleTableSlot *slot, void *arg)
 	memset(alert, 0, sizeof(*alert));
 	alert->id = ul_slot_int8(slot, Anum_alert_id, 0);
 	alert->limit_type = ul_slot_text(slot, Anum_alert_limit_type);
+	alert->of_credits = alert->limit_type != NULL && strcmp(alert->limit_type, UL_CREDITS_ALERT) == 0;
 	alert->value = ul_slot_int8(slot, Anum_alert_value, 0);
 	alert->created_at = ul_slot_time(slot, Anum_alert_created_at, DT_NOBEGIN);
 	if (!isnull)
@@ -371,7 +372,8 @@ link_config(UlConfig *into)
 		{
 			UlAlert    *alert = &into->alerts[j];
 
-			if (alert->limit_type != NULL && strcmp(alert->limit_type, limit->limit_type) != 0)
+			if (alert->of_credits ||
+				(alert->limit_type != NULL && strcmp(alert->limit_type, limit->limit_type) != 0))
 				continue;
 			limit->alerts = grow(limit->alerts, limit->nalerts, sizeof(UlAlert *));
 			limit->alerts[limit->nalerts++] = alert;
@@ -421,6 +423,15 @@ get_config(void)
 	MemoryContextSetParent(context, TopMemoryContext);
 	config = fresh;
 	return config;
+}
+
+int
+ul_all_alerts(const UlAlert **alerts)
+{
+	const UlConfig *all = get_config();
+
+	*alerts = all->alerts;
+	return all->nalerts;
 }
 
 static bool

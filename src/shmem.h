@@ -11,6 +11,7 @@
 
 #include "datatype/timestamp.h"
 #include "port/atomics.h"
+#include "storage/itemptr.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 
@@ -20,7 +21,7 @@
 /* Position in the array of entries or of nodes; 0 is none. */
 typedef uint32 UlRef;
 
-#define UL_KEY_BYTES	56
+#define UL_KEY_BYTES	50
 
 /*
  * A user and usage type: the type, a zero, the user and zeros; or, where they
@@ -59,6 +60,9 @@ typedef enum UlEntryState
 typedef struct UlEntry
 {
 	UlEntryKey	key;
+	ItemPointerData row;		/* where the row of slot 0 that was written
+								 * last was, as an index would say it; or
+								 * invalid */
 	uint64		hash;
 	uint64		slots;			/* those that open transactions write */
 	UlRef		next;			/* in the bucket, or in the free list */

@@ -35,6 +35,7 @@
 #include "utils/varlena.h"
 
 #include "compat.h"
+#include "counters.h"
 #include "guc.h"
 #include "scan.h"
 #include "schema.h"
@@ -45,44 +46,19 @@
  * cancelled events count apart.
  */
 #define HAS_USES(events, amount) "(" events " <> 0 OR " amount " <> 0)"
-#define TIME_OF_USE(function, time, events, amount, added_time) \
-	" CASE WHEN " HAS_USES("c.events", "c.amount") " = " HAS_USES(events, amount) \
-	" THEN " function "(c." time ", " added_time ")" \
-	" WHEN " HAS_USES("c.events", "c.amount") " THEN c." time " ELSE " added_time " END"
-#define ADD(amount, tokens, credits, duration, events, failed, cancelled, first_at, last_at) \
-	" amount = c.amount + " amount "," \
-	" tokens_used = c.tokens_used + " tokens "," \
-	" credits_used = c.credits_used + " credits "," \
-	" duration_ms = c.duration_ms + " duration "," \
-	" events = c.events + " events "," \
-	" failed_events = c.failed_events + " failed "," \
-	" cancelled_events = c.cancelled_events + " cancelled "," \
-	" first_at = " TIME_OF_USE("least", "first_at", events, amount, first_at) "," \
-	" last_at = " TIME_OF_USE("greatest", "last_at", events, amount, last_at)
-#define COUNTER_KEY \
-	" WHERE c.user_id = $1 AND c.usage_type = $2 AND c.bucket_start = $3" \
-	" AND c.event_subtype = $4 AND c.slot = $5"
+#define HAD_USES HAS_USES("c.events", "c.amount")
+#define TIME_OF_USE(function, time) \
+	time " = CASE WHEN " HAD_USES " = " HAS_USES("excluded.events", "excluded.amount") \
+	" THEN " function "(c." time ", excluded." time ")" \
+	" WHEN " HAD_USES " THEN c." time " ELSE excluded." time " END"
+#define ADD(column) column " = c." column " + excluded." column ", "
 #define ADD_TO_EXISTING \
-	" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET" \
-	ADD("excluded.amount", "excluded.tokens_used", "excluded.credits_used", "excluded.duration_ms", \
-		"excluded.events", "excluded.failed_events", "excluded.cancelled_events", \
-		"excluded.first_at", "excluded.last_at")
+	" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET " \
+	ADD("amount") ADD("tokens_used") ADD("credits_used") ADD("duration_ms") \
+	ADD("events") ADD("failed_events") ADD("cancelled_events") \
+	TIME_OF_USE("least", "first_at") ", " TIME_OF_USE("greatest", "last_at")
 
 static const UlStatementText statements[UL_NSTATEMENTS] = {
-	[UL_UPDATE_COUNTER] = {
-		"UPDATE @.usage_counters AS c SET"
-		ADD("$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14")
-		COUNTER_KEY,
-		UL_COUNTER_TYPES
-	},
-	/* the commonest case of the former: see is_plain_use */
-	[UL_UPDATE_COUNTER_PLAIN] = {
-		"UPDATE @.usage_counters AS c SET amount = c.amount + $6, events = c.events + $10,"
-		" first_at = CASE WHEN " HAS_USES("c.events", "c.amount") " THEN least(c.first_at, $13) ELSE $13 END,"
-		" last_at = CASE WHEN " HAS_USES("c.events", "c.amount") " THEN greatest(c.last_at, $14) ELSE $14 END"
-		COUNTER_KEY,
-		UL_COUNTER_TYPES
-	},
 	[UL_ADD_TO_COUNTER] = {
 		"INSERT INTO @.usage_counters AS c (" UL_COUNTER_COLUMNS ") " UL_COUNTER_VALUES
 		ADD_TO_EXISTING,
@@ -606,31 +582,15 @@ ul_log_change(const char *table, const char *operation, Oid rowtype,
 	store_end(&state);
 }
 
-/*
- * Whether only the amount and the number of events change: what is not in a
- * statement need not be set up each time that it runs.
- */
-static bool
-is_plain_use(const UlAmounts *amounts)
-{
-	return amounts->events > 0 &&
-		amounts->measure[UL_MEASURE_TOKENS] == 0 &&
-		amounts->measure[UL_MEASURE_CREDITS] == 0 &&
-		amounts->measure[UL_MEASURE_DURATION_MS] == 0 &&
-		amounts->failed_events == 0 && amounts->cancelled_events == 0;
-}
-
-/*
- * The row that is added to is there for all but the first use of a bucket: an UPDATE
- * alone costs less than an INSERT that turns into one.
- */
 void
 ul_write_counter(const UlCounterRow *row)
 {
 	UlArgs		args = {0};
 	const int64 *amounts = (const int64 *) &row->amounts;
-	UlStatement update = is_plain_use(&row->amounts) ? UL_UPDATE_COUNTER_PLAIN : UL_UPDATE_COUNTER;
 
+	/* the row is there for all but the first use of a bucket */
+	if (row->add && !row->likely_new && ul_add_to_counter(row))
+		return;
 	ul_arg_text(&args, row->user_id);
 	ul_arg_text(&args, row->usage_type);
 	ul_arg_time(&args, row->bucket_start);
@@ -640,10 +600,7 @@ ul_write_counter(const UlCounterRow *row)
 		ul_arg_int8(&args, amounts[i]);
 	ul_arg_time(&args, row->first_at);
 	ul_arg_time(&args, row->last_at);
-	if (!row->add)
-		ul_execute(UL_INSERT_COUNTER, &args);
-	else if (row->likely_new || ul_execute(update, &args) == 0)
-		ul_execute(UL_ADD_TO_COUNTER, &args);
+	ul_execute(row->add ? UL_ADD_TO_COUNTER : UL_INSERT_COUNTER, &args);
 }
 
 static void

@@ -40,8 +40,6 @@ typedef struct UlStatementText
 
 typedef enum UlStatement
 {
-	UL_UPDATE_COUNTER,
-	UL_UPDATE_COUNTER_PLAIN,
 	UL_ADD_TO_COUNTER,
 	UL_INSERT_COUNTER,
 	UL_INSERT_EVENT,
@@ -180,6 +178,8 @@ typedef struct UlCounterRow
 	int64		slot;
 	bool		add;			/* to the row, if there is one */
 	bool		likely_new;		/* the row is probably not there yet */
+	ItemPointer place;			/* where it may be, or NULL; set to where it
+								 * is */
 	UlAmounts	amounts;
 	TimestampTz first_at;
 	TimestampTz last_at;

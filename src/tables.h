@@ -113,7 +113,12 @@ enum
 	Anum_counter_amount,		/* the measures, in the order of UlMeasure */
 	Anum_counter_tokens_used,
 	Anum_counter_credits_used,
-	Anum_counter_duration_ms
+	Anum_counter_duration_ms,
+	Anum_counter_events,		/* the rest of UlAmounts */
+	Anum_counter_failed_events,
+	Anum_counter_cancelled_events,
+	Anum_counter_first_at,
+	Anum_counter_last_at
 };
 
 enum

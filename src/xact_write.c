@@ -128,6 +128,7 @@ write_row(UlKey *key, UlCounterRow *row)
 	if (!row->add)
 		row->slot = random_slot();
 	row->likely_new = row->likely_new && row->slot == 0;
+	row->place = row->slot == 0 ? &key->pin.row : NULL;
 	writing = row;
 	ul_write_counter(row);
 	writing = NULL;

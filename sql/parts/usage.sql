@@ -201,14 +201,14 @@ CREATE TABLE usage_alert_log (
 	threshold bigint
 );
 CREATE UNIQUE INDEX usage_alert_log_user_id_idx ON usage_alert_log (user_id, limit_type, alert_id, window_start) NULLS NOT DISTINCT;
-COMMENT ON TABLE usage_alert_log IS 'Thresholds of usage_alerts that usage has reached, once a window; kept for 90 days, or until the window ends.';
+COMMENT ON TABLE usage_alert_log IS 'Thresholds of usage_alerts that usage has reached, once a window, or that a balance of credits has fallen below; kept for 90 days, or until the window ends.';
 COMMENT ON COLUMN usage_alert_log.id IS 'Surrogate key.';
 COMMENT ON COLUMN usage_alert_log.user_id IS 'The user.';
-COMMENT ON COLUMN usage_alert_log.limit_type IS 'The limit.';
+COMMENT ON COLUMN usage_alert_log.limit_type IS 'The limit; or credits.';
 COMMENT ON COLUMN usage_alert_log.alert_id IS 'The row of usage_alerts.';
-COMMENT ON COLUMN usage_alert_log.window_start IS 'Start of the window, whatever was reset in it; null for a lifetime.';
-COMMENT ON COLUMN usage_alert_log.current IS 'Usage after the call that reached it, as far as it was committed or that transaction''s own.';
-COMMENT ON COLUMN usage_alert_log."limit" IS 'The limit''s value for this user.';
+COMMENT ON COLUMN usage_alert_log.window_start IS 'Start of the window, whatever was reset in it; null for a lifetime. For credits: when the balance fell.';
+COMMENT ON COLUMN usage_alert_log.current IS 'Usage after the call that reached it, as far as it was committed or that transaction''s own. For credits: the balance.';
+COMMENT ON COLUMN usage_alert_log."limit" IS 'The limit''s value for this user; for credits the threshold.';
 COMMENT ON COLUMN usage_alert_log.created_at IS 'When it was reached.';
 COMMENT ON COLUMN usage_alert_log.window_end IS 'End of the window; null for a lifetime and a sliding window.';
-COMMENT ON COLUMN usage_alert_log.threshold IS 'The usage that had to be reached, in the limit''s units.';
+COMMENT ON COLUMN usage_alert_log.threshold IS 'The usage that had to be reached, in the limit''s units; the credits that the balance fell below.';

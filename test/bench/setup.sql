@@ -13,6 +13,8 @@ FROM unnest('{prompts_daily,exports_daily,exports_monthly,pings_daily}'::text[])
 SELECT usage_set_limit('seats_total', 1, usage_type => 'seat');
 SELECT usage_set_limit('bills', 1000000000, usage_type => 'bill', period => '1 month', alignment => 'anniversary');
 SELECT usage_set_limit('dials', 1000000000, usage_type => 'dial', kind => 'rate', period => '1 second');
+SELECT usage_set_limit('ticks_daily', 1000000000, usage_type => 'tick', kind => 'counter', period => '1 day',
+	alignment => 'calendar', durability => 'relaxed');
 INSERT INTO usage_types (usage_type, log_events) VALUES ('ping', false), ('seat', false), ('bill', false), ('dial', false);
 INSERT INTO user_subscriptions (user_id, tier) SELECT 'user' || g, 'pro' FROM generate_series(1, 10000) g;
 SELECT count(usage_track('user' || g, usage_type))
@@ -98,6 +100,7 @@ END
 $$;
 CREATE TABLE bare.events_unpartitioned (LIKE usage_events_default INCLUDING ALL);
 CREATE TABLE bare.counters (user_id text COLLATE "C" PRIMARY KEY, count bigint NOT NULL) WITH (fillfactor = 70);
+CREATE TABLE bare.log (user_id text NOT NULL, count bigint NOT NULL);
 INSERT INTO bare.counters SELECT 'user' || g, 0 FROM generate_series(1, 10000) g;
 
 -- A table of an application, bare and attached: one row (file_*) or 10,000 of a

@@ -6,10 +6,11 @@
 # for the same effect, and with the seed's transaction.
 
 BEGIN {
-	floor["check_limit"] = floor["denied"] = floor["rate"] = "select_1"
+	floor["check_limit"] = floor["denied"] = floor["relaxed"] = floor["rate"] = "select_1"
 	floor["insert_event"] = floor["insert_unpartitioned"] = "select_1"
 	floor["update"] = floor["upsert"] = "select_1"
 	floor["consume"] = floor["anniversary"] = "upsert"
+	floor["consume_work"] = "upsert_work"
 	floor["consume_event"] = floor["consume_many"] = floor["track"] = "insert_event"
 	floor["seed"] = "insert_event"
 	floor["spend"] = floor["consume_paid"] = "spend_bare"
@@ -76,9 +77,9 @@ END {
 			groups[++ngroups] = f[1] " " f[2] " " f[3]
 		}
 	}
-	line = "%-5s %7s %7s  %-20s %9s %8s  %-12s %7s %7s %8s %8s %6s %7s\n"
+	line = "%-5s %7s %7s  %-20s %9s %8s  %-12s %7s %7s %8s %8s %8s %6s %7s\n"
 	printf line, "fsync", "clients", "keys", "script", "success/s", "denied/s", "floor", "÷floor", "÷seed",
-		"p50", "p99", "cpu", "÷floor"
+		"p50", "p99", "p99.9", "cpu", "÷floor"
 	for (g = 1; g <= ngroups; g++)
 		for (i = 1; i <= ncells; i++) {
 			split(order[i], f, " ")
@@ -90,7 +91,7 @@ END {
 				sprintf("%.0f", median(successes[c])), sprintf("%.0f", median(denials[c])),
 				floor[f[4]] == "" ? "-" : floor[f[4]], ratio(speed[c], speed[base]),
 				ratio(speed[c], speed[other(f[1], f[2], f[3], "seed")]),
-				percentile(c, 0.5), percentile(c, 0.99),
+				percentile(c, 0.5), percentile(c, 0.99), percentile(c, 0.999),
 				sprintf("%.1f", median(cpu[c])), ratio(median(cpu[base]), median(cpu[c]))
 		}
 }

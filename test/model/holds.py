@@ -54,9 +54,11 @@ class Holds:
         hold = yield from self.lock_hold(transaction, hold_id, user)
         if hold is None:
             raise Refused("42704")
-        request = Request(hold.request.usage_type,
-                          hold.request.amount if amount is None else amount, hold.request.subtype,
-                          hold.request.tokens if tokens is None else tokens)
+        held = hold.request
+        amount = held.amount if amount is None else amount
+        if tokens is None:
+            tokens = held.tokens if amount > 0 else 0
+        request = Request(held.usage_type, amount, held.subtype, tokens)
         if hold.state == "settled":
             if hold.settled != request:
                 raise Refused("23505")

@@ -32,7 +32,7 @@ CREATE FUNCTION pg_temp.maintain(open integer DEFAULT 0) RETURNS bigint LANGUAGE
 DECLARE
 	summed bigint := 0;
 BEGIN
-	FOR run IN 1..200 LOOP
+	FOR run IN 1..1200 LOOP
 		summed := summed + (SELECT m.count FROM usage_maintain() m WHERE m.what = 'days summed');
 		EXIT WHEN (SELECT count(*) FROM usage_days d WHERE d.unique_users IS NULL) <= open;
 		PERFORM pg_sleep(0.05);

@@ -51,6 +51,19 @@ describe("holds", () => {
 	});
 });
 
+it("holds of credits are among the open holds", async () => {
+	await database.rows("SELECT credit_grant('chris', 100)");
+	await database.rows("SELECT credit_hold('chris', 30, hold_id => 'a film')");
+	await open("/users/chris");
+	const table = page.getByRole("table", { name: "Open holds" });
+	await expect
+		.poll(async () => (await cells(table)).map((row) => row.slice(0, 3)))
+		.toEqual([["a film", "Credits", "30"]]);
+	await page.getByRole("button", { name: "Release a film" }).click();
+	await page.getByText("No open holds").waitFor();
+	expect(await database.rows("SELECT 1 FROM usage_open_holds WHERE user_id = 'chris'")).toEqual([]);
+});
+
 /** Amount and balance of each line, the newest first. */
 const statement = async (user: string) =>
 	(

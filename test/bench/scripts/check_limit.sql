@@ -1,2 +1,2 @@
 \set key random(1, :keys)
-SELECT * FROM usage.usage_check_limit('user' || :key, 'prompts_daily');
+SELECT allowed FROM usage.usage_check_limit('user' || :key, 'prompts_daily');

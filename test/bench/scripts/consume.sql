@@ -1,2 +1,2 @@
 \set key random(1, :keys)
-SELECT * FROM usage.usage_consume('user' || :key, 'ping');
+SELECT allowed FROM usage.usage_consume('user' || :key, 'ping');

@@ -1,0 +1,262 @@
+/*-------------------------------------------------------------------------
+ *
+ * counters.c
+ *		Adding to a row of usage_counters without a statement.
+ *
+ * Nearly every transaction that uses something ends with this, and setting up
+ * an UPDATE each time takes several times as long as updating.  It is what
+ * logical replication does to apply an UPDATE: the row is found by the primary
+ * key and goes to the table's access method.  Whatever a statement would do
+ * beyond that must not be there (is_plain), or is left to one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
+#include "common/int.h"
+#include "executor/executor.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "counters.h"
+#include "scan.h"
+#include "schema.h"
+#include "tables.h"
+
+#define NKEYS		5
+
+/* The primary key, and that of bucket_start. */
+#define NINDEXES	2
+
+/* Whether all that an UPDATE by us would do is to put a new version of a row in. */
+static bool
+is_plain(Relation heap)
+{
+	const TupleConstr *constraints = RelationGetDescr(heap)->constr;
+	const TriggerDesc *triggers = heap->trigdesc;
+	List	   *indexes;
+	bool		plain;
+
+	if (heap->rd_rel->relkind != RELKIND_RELATION || heap->rd_rel->relhasrules ||
+		heap->rd_rel->relrowsecurity ||
+		(constraints != NULL && (constraints->num_check > 0 || constraints->has_generated_stored)))
+		return false;
+
+	/* ours do nothing about what we write */
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if (TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype) &&
+			strcmp(triggers->triggers[i].tgname, "counted") != 0)
+			return false;
+
+	indexes = RelationGetIndexList(heap);
+	plain = list_length(indexes) == NINDEXES;
+	list_free(indexes);
+	return plain;
+}
+
+/* Whether a row's times, or those that are added, are those of uses. */
+static bool
+has_uses(int64 events, int64 amount)
+{
+	return events != 0 || amount != 0;
+}
+
+/* first_at and last_at are those of uses, where there are any: see store.c. */
+static void
+add_times(Datum *values, const UlCounterRow *row)
+{
+	Datum	   *first_at = &values[Anum_counter_first_at - 1];
+	Datum	   *last_at = &values[Anum_counter_last_at - 1];
+	bool		had_uses = has_uses(DatumGetInt64(values[Anum_counter_events - 1]),
+									DatumGetInt64(values[Anum_counter_amount - 1]));
+	bool		adds_uses = has_uses(row->amounts.events, row->amounts.measure[UL_MEASURE_AMOUNT]);
+
+	if (had_uses == adds_uses)
+	{
+		*first_at = TimestampTzGetDatum(Min(DatumGetTimestampTz(*first_at), row->first_at));
+		*last_at = TimestampTzGetDatum(Max(DatumGetTimestampTz(*last_at), row->last_at));
+	}
+	else if (adds_uses)
+	{
+		*first_at = TimestampTzGetDatum(row->first_at);
+		*last_at = TimestampTzGetDatum(row->last_at);
+	}
+}
+
+/* Adds to a row's columns; false if a sum overflows. */
+static bool
+add_amounts(Datum *values, const UlCounterRow *row)
+{
+	const int64 *amounts = (const int64 *) &row->amounts;
+
+	add_times(values, row);
+	for (size_t i = 0; i < UL_NAMOUNTS; i++)
+	{
+		Datum	   *value = &values[Anum_counter_amount - 1 + i];
+		int64		sum;
+
+		if (pg_add_s64_overflow(DatumGetInt64(*value), amounts[i], &sum))
+			return false;
+		*value = Int64GetDatum(sum);
+	}
+	return true;
+}
+
+static bool
+has_text(TupleTableSlot *slot, AttrNumber column, const char *value)
+{
+	bool		isnull;
+	text	   *found = DatumGetTextPP(slot_getattr(slot, column, &isnull));
+	size_t		length = strlen(value);
+
+	return VARSIZE_ANY_EXHDR(found) == length && memcmp(VARDATA_ANY(found), value, length) == 0;
+}
+
+static bool
+is_row(TupleTableSlot *slot, const UlCounterRow *row)
+{
+	return ul_slot_int8(slot, Anum_counter_slot, 0) == row->slot &&
+		ul_slot_time(slot, Anum_counter_bucket_start, 0) == row->bucket_start &&
+		has_text(slot, Anum_counter_user_id, row->user_id) &&
+		has_text(slot, Anum_counter_usage_type, row->usage_type) &&
+		has_text(slot, Anum_counter_event_subtype, row->event_subtype);
+}
+
+/*
+ * Looks where the row was, without the index.  Whatever has become of that
+ * place, what is found there is told by its key.
+ */
+static bool
+find_in_place(Relation heap, const UlCounterRow *row, Snapshot snapshot, TupleTableSlot *slot)
+{
+	ItemPointerData tid = *row->place;
+	IndexFetchTableData *fetch;
+	bool		again = false;
+	bool		found;
+
+	if (ItemPointerGetBlockNumber(&tid) >= RelationGetNumberOfBlocks(heap))
+		return false;
+	fetch = table_index_fetch_begin(heap);
+	found = table_index_fetch_tuple(fetch, &tid, snapshot, slot, &again, NULL);
+	table_index_fetch_end(fetch);
+	return found && is_row(slot, row);
+}
+
+static bool
+find_by_key(Relation heap, const UlCounterRow *row, Snapshot snapshot, TupleTableSlot *slot)
+{
+	Relation	index = index_open(ul_schema()->oid[UL_USAGE_COUNTERS_PKEY], AccessShareLock);
+	ScanKeyData keys[NKEYS];
+	IndexScanDesc scan;
+	ItemPointer tid;
+	ItemPointerData place;
+	bool		found = false;
+
+	ul_key_text(&keys[0], 1, row->user_id);
+	ul_key_text(&keys[1], 2, row->usage_type);
+	ul_key_int8(&keys[2], 3, row->bucket_start);
+	ul_key_text(&keys[3], 4, row->event_subtype);
+	ul_key_int8(&keys[4], 5, row->slot);
+	scan = ul_index_beginscan(heap, index, snapshot, NKEYS);
+	index_rescan(scan, keys, NKEYS, NULL, 0);
+	while (!found && (tid = index_getnext_tid(scan, ForwardScanDirection)) != NULL)
+	{
+		place = *tid;			/* fetching moves it on, to the version */
+		found = index_fetch_heap(scan, slot);
+	}
+	if (found && row->place != NULL)
+		*row->place = place;
+	index_endscan(scan);
+	index_close(index, AccessShareLock);
+	return found;
+}
+
+/* Finds the row as the snapshot shows it; the slot keeps it where it is. */
+static bool
+find_row(Relation heap, const UlCounterRow *row, Snapshot snapshot, TupleTableSlot *slot)
+{
+	if (row->place != NULL && ItemPointerIsValid(row->place) &&
+		find_in_place(heap, row, snapshot, slot))
+		return true;
+	ExecClearTuple(slot);
+	return find_by_key(heap, row, snapshot, slot);
+}
+
+/* For a new version that did not fit into the page of the old one. */
+static void
+insert_into_indexes(Relation heap, TupleTableSlot *slot, UlUpdateIndexes indexes)
+{
+	EState	   *estate = CreateExecutorState();
+	ResultRelInfo *result = makeNode(ResultRelInfo);
+
+	InitResultRelInfo(result, heap, 0, NULL, 0);	/* of no range table */
+	ExecOpenIndices(result, false);
+	ul_insert_index_tuples(result, slot, estate, indexes);
+	ExecCloseIndices(result);
+	FreeExecutorState(estate);
+}
+
+/* Puts the new version in the place of the one that was found. */
+static bool
+update_row(Relation heap, TupleTableSlot *found, const UlCounterRow *row, Snapshot snapshot)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(heap), &TTSOpsVirtual);
+	UlUpdateIndexes indexes;
+	bool		updated = false;
+
+	slot_getallattrs(found);
+	memcpy(slot->tts_values, found->tts_values, sizeof(Datum) * slot->tts_tupleDescriptor->natts);
+	memcpy(slot->tts_isnull, found->tts_isnull, sizeof(bool) * slot->tts_tupleDescriptor->natts);
+	ExecStoreVirtualTuple(slot);
+	if (add_amounts(slot->tts_values, row) &&
+		ul_table_tuple_update(heap, &found->tts_tid, slot, snapshot, &indexes) == TM_Ok)
+	{
+		if (indexes != UL_UPDATE_NO_INDEX)
+		{
+			insert_into_indexes(heap, slot, indexes);
+			if (row->place != NULL)
+				*row->place = slot->tts_tid;
+		}
+		updated = true;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return updated;
+}
+
+bool
+ul_add_to_counter(const UlCounterRow *row)
+{
+	Relation	heap;
+	Snapshot	snapshot;
+	TupleTableSlot *slot;
+	bool		added = false;
+
+	/* the trigger tells of days that are over */
+	if (XactReadOnly || row->bucket_start / USECS_PER_DAY < GetCurrentTimestamp() / USECS_PER_DAY)
+		return false;
+
+	heap = table_open(ul_schema()->oid[UL_USAGE_COUNTERS], RowExclusiveLock);
+	if (is_plain(heap))
+	{
+		CheckCmdReplicaIdentity(heap, CMD_UPDATE);
+		snapshot = ul_latest_snapshot(false);
+		slot = table_slot_create(heap, NULL);
+		added = find_row(heap, row, snapshot, slot) && update_row(heap, slot, row, snapshot);
+		ExecDropSingleTupleTableSlot(slot);
+		ul_release_snapshot(snapshot);
+	}
+	table_close(heap, NoLock);
+	if (added)
+		CommandCounterIncrement();
+	return added;
+}

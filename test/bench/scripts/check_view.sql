@@ -1,0 +1,2 @@
+\set key random(1, :keys)
+SELECT allowed FROM usage.usage_check_limit('user' || :key, 'views_monthly');

@@ -1,0 +1,2 @@
+\set key random(1, :keys)
+SELECT allowed FROM usage.usage_consume('user' || :key, 'tick');
