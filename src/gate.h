@@ -101,6 +101,12 @@ extern bool ul_gate_try_sum_days(void);
  */
 extern void ul_gate_lock_credits(const char *user_id, bool alone);
 
+/*
+ * Keeps a member from getting members, and his account from becoming a member,
+ * until the transaction ends.
+ */
+extern void ul_gate_lock_membership(const char *user_id, const char *account_id);
+
 /* A question about one sum: would "requested" more be at most "value"? */
 typedef struct UlTest
 {
@@ -110,7 +116,10 @@ typedef struct UlTest
 	bool		denies;			/* false: the answer is yes in any case */
 } UlTest;
 
-/* Called with each committed counter row's bucket, subtype ("" for none), amounts. */
+/*
+ * Called with each committed counter row's bucket, subtype ("" for none) and
+ * amounts, of which an account's members' are part.
+ */
 typedef void (*UlCounterSeen) (TimestampTz bucket_start, const char *event_subtype,
 							   const int64 *measures, void *arg);
 

@@ -45,9 +45,11 @@
 #define LOCK_CLASS_ALERT		0x7511
 #define LOCK_CLASS_DAYS			0x7520
 #define LOCK_CLASS_CREDITS		0x7522
+#define LOCK_CLASS_MEMBERSHIP	0x7523
 
-/* Users share this many locks of credits. */
+/* Users share this many locks of credits, and of memberships. */
 #define CREDIT_LOCKS 1024
+#define MEMBERSHIP_LOCKS 1024
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -291,6 +293,28 @@ ul_gate_lock_credits(const char *user_id, bool alone)
 	lock_to_end(&tag, alone ? ExclusiveLock : ShareLock);
 }
 
+/*
+ * Members of any accounts do not wait for one another, and neither do accounts
+ * that get members: but who is to be the one keeps out who is to be the other.
+ */
+void
+ul_gate_lock_membership(const char *user_id, const char *account_id)
+{
+	uint32		member = hash_bytes((const unsigned char *) user_id, strlen(user_id)) % MEMBERSHIP_LOCKS;
+	uint32		account = hash_bytes((const unsigned char *) account_id, strlen(account_id)) % MEMBERSHIP_LOCKS;
+
+	for (int i = 0; i < 2; i++)
+	{
+		bool		as_member = (i == 0) == (member < account);
+		LOCKTAG		tag = lock_tag(as_member ? member : account, LOCK_CLASS_MEMBERSHIP);
+
+		if (member == account)
+			(void) LockAcquire(&tag, ShareRowExclusiveLock, false, false);
+		else
+			(void) LockAcquire(&tag, as_member ? RowExclusiveLock : ShareLock, false, false);
+	}
+}
+
 typedef struct ReadState
 {
 	UlCounterSeen seen;
@@ -306,6 +330,7 @@ read_row(TupleTableSlot *slot, void *arg)
 
 	for (int i = 0; i < UL_NMEASURES; i++)
 		measures[i] = ul_slot_int8(slot, Anum_counter_amount + i, 0);
+	measures[UL_MEASURE_AMOUNT] += ul_slot_int8(slot, Anum_counter_member_amount, 0);
 	state->seen(ul_slot_time(slot, Anum_counter_bucket_start, DT_NOBEGIN), subtype,
 				measures, state->arg);
 	pfree(subtype);

@@ -52,6 +52,7 @@ typedef struct UlUsers
 	uint64		generation;
 	bool		any_overrides;	/* any user has one */
 	bool		any_resets;
+	bool		any_members;
 	HTAB	   *users;			/* UlUser */
 } UlUsers;
 
@@ -476,6 +477,13 @@ read_reset(TupleTableSlot *slot, void *arg)
 }
 
 static bool
+read_member(TupleTableSlot *slot, void *arg)
+{
+	((UlUser *) arg)->account_id = ul_slot_text(slot, Anum_member_account_id);
+	return true;
+}
+
+static bool
 found_row(TupleTableSlot *slot, void *arg)
 {
 	*(bool *) arg = true;
@@ -484,7 +492,8 @@ found_row(TupleTableSlot *slot, void *arg)
 
 /*
  * Starts the cache anew.  In most databases no user has an override or a
- * reset: then they need not be looked for user by user.
+ * reset, or belongs to an account: then they need not be looked for user by
+ * user.
  */
 static void
 begin_users(uint64 generation)
@@ -507,6 +516,7 @@ begin_users(uint64 generation)
 	ul_scan(UL_USAGE_LIMIT_OVERRIDES, UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX, 1, &any_user,
 			snapshot, found_row, &fresh->any_overrides);
 	ul_scan(UL_USAGE_RESETS, UL_NTABLES, 0, NULL, snapshot, found_row, &fresh->any_resets);
+	ul_scan(UL_USAGE_MEMBERS, UL_NTABLES, 0, NULL, snapshot, found_row, &fresh->any_members);
 	ul_release_snapshot(snapshot);
 
 	if (users != NULL)
@@ -554,6 +564,8 @@ ul_find_user(const char *user_id)
 	if (users->any_resets)
 		ul_scan(UL_USAGE_RESETS, UL_USAGE_RESETS_PKEY, 1, &key,
 				snapshot, read_reset, &read);
+	if (users->any_members)
+		ul_scan(UL_USAGE_MEMBERS, UL_USAGE_MEMBERS_PKEY, 1, &key, snapshot, read_member, &read);
 	ul_release_snapshot(snapshot);
 	if (read.noverrides > 1)
 		qsort(read.overrides, read.noverrides, sizeof(UlOverride), compare_overrides);

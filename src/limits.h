@@ -121,6 +121,7 @@ typedef struct UlReset
 typedef struct UlUser
 {
 	char	   *user_id;		/* hash key */
+	char	   *account_id;		/* he belongs to; NULL: none */
 	char	   *tier;
 	char	   *status;			/* NULL: no subscription */
 	TimestampTz status_since;

@@ -143,7 +143,7 @@ CREATE TABLE usage_members (
 	created_at timestamptz NOT NULL DEFAULT usage_now()
 );
 CREATE INDEX usage_members_account_id_idx ON usage_members (account_id);
-COMMENT ON TABLE usage_members IS 'Which account a user belongs to. Not used in this version.';
+COMMENT ON TABLE usage_members IS 'Which account a user belongs to: what he uses is booked on both, and the limits of both hold. Accounts do not nest: who has members belongs to nobody.';
 COMMENT ON COLUMN usage_members.user_id IS 'The member.';
 COMMENT ON COLUMN usage_members.account_id IS 'The account, itself a user of limits.';
 COMMENT ON COLUMN usage_members.created_at IS 'When the user became a member.';

@@ -19,6 +19,7 @@ CREATE TABLE usage_counters (
 	cancelled_events bigint NOT NULL DEFAULT 0,
 	first_at timestamptz NOT NULL DEFAULT usage_now(),
 	last_at timestamptz NOT NULL DEFAULT usage_now(),
+	member_amount bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (user_id, usage_type, bucket_start, event_subtype, slot)
 ) WITH (fillfactor = 70);
 -- rows come in the order of time: where a range of dates is costs next to nothing
@@ -28,7 +29,7 @@ COMMENT ON COLUMN usage_counters.user_id IS 'The user, 1 to 255 bytes.';
 COMMENT ON COLUMN usage_counters.usage_type IS 'What is counted.';
 COMMENT ON COLUMN usage_counters.bucket_start IS 'Start of the bucket: the latest of the UTC day''s start and the window starts of the type''s limits for that user. It counts in the window its start lies in.';
 COMMENT ON COLUMN usage_counters.event_subtype IS 'The subtype; empty for none.';
-COMMENT ON COLUMN usage_counters.slot IS '0, or another number where a writer would have had to wait for slot 0.';
+COMMENT ON COLUMN usage_counters.slot IS '0, or another number where a writer would have had to wait for slot 0; below 0: an account''s share of what its members used, -1 or, for the same reason, another number.';
 COMMENT ON COLUMN usage_counters.amount IS 'Sum of the amounts, in the type''s unit.';
 COMMENT ON COLUMN usage_counters.tokens_used IS 'Sum of tokens.';
 COMMENT ON COLUMN usage_counters.credits_used IS 'Sum of credits.';
@@ -38,6 +39,7 @@ COMMENT ON COLUMN usage_counters.failed_events IS 'How many failed events; they 
 COMMENT ON COLUMN usage_counters.cancelled_events IS 'How many cancelled events; they count towards no limit.';
 COMMENT ON COLUMN usage_counters.first_at IS 'Time of the first use in the row; without any, of the first failed or cancelled event.';
 COMMENT ON COLUMN usage_counters.last_at IS 'Time of the last use in the row; without any, of the last failed or cancelled event.';
+COMMENT ON COLUMN usage_counters.member_amount IS 'Sum of the amounts that members of the account used, in rows with a slot below 0. Limits count it with amount; analytics do not, since it is in the members'' own rows.';
 
 CREATE VIEW user_usage AS
 SELECT c.user_id || ':' || c.usage_type || ':' || to_char((c.bucket_start AT TIME ZONE 'UTC')::date::timestamp, 'YYYY-MM-DD') AS id,
@@ -81,7 +83,9 @@ CREATE TABLE usage_events (
 	amount bigint NOT NULL DEFAULT 1,
 	operation text NOT NULL DEFAULT 'use',
 	bucket_start timestamptz,
-	refund_of bigint
+	refund_of bigint,
+	account_id text COLLATE "C",
+	account_bucket_start timestamptz
 ) PARTITION BY RANGE (created_at);
 ALTER SEQUENCE usage_events_id_seq OWNED BY usage_events.id;
 COMMENT ON SEQUENCE usage_events_id_seq IS 'Ids of usage_events.';
@@ -103,6 +107,8 @@ COMMENT ON COLUMN usage_events.amount IS 'Units; negative for what was given bac
 COMMENT ON COLUMN usage_events.operation IS 'use, adjust, refund, reset or settle.';
 COMMENT ON COLUMN usage_events.bucket_start IS 'The bucket of usage_counters it was booked in; null when it was not booked.';
 COMMENT ON COLUMN usage_events.refund_of IS 'For a refund: the id of the event refunded.';
+COMMENT ON COLUMN usage_events.account_id IS 'The account that it was booked on too; null when it was not.';
+COMMENT ON COLUMN usage_events.account_bucket_start IS 'The account''s bucket of usage_counters it was booked in.';
 
 CREATE TABLE usage_events_default PARTITION OF usage_events DEFAULT;
 ALTER TABLE usage_events_default ADD CONSTRAINT usage_events_default_pkey PRIMARY KEY (id);
