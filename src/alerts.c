@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * alerts.c
- *		Reporting that usage has reached a threshold of a limit.
+ *		Reporting that usage has reached a threshold of a limit, or that a
+ *		balance of credits has fallen below one.
  *
  * A threshold is reported by whoever finds usage at or beyond it, and no report
  * in the window.  Usage is what is committed and one's own: what others have
@@ -9,6 +10,9 @@
  * neither by itself, leave it to the one that commits last; who looks again
  * when it commits.  Commits at the same instant leave it to the next use, or to
  * usage_maintain.
+ *
+ * Of credits nothing is missed: whoever changes a balance has it for himself,
+ * and what the balance was is in the ledger.
  *
  * The lock of a threshold keeps others from reporting it too; they do not wait
  * for it, as trackers never wait, since whoever has it reports.
@@ -121,7 +125,10 @@ static void
 append_text(StringInfo json, const char *name, const char *value)
 {
 	append_name(json, name);
-	escape_json(json, value);
+	if (value == NULL)
+		appendStringInfoString(json, "null");
+	else
+		escape_json(json, value);
 }
 
 static void
@@ -146,34 +153,55 @@ append_time(StringInfo json, const char *name, TimestampTz value)
 	}
 }
 
+/* A row of usage_alert_log, and what its notification says besides */
+typedef struct Report
+{
+	const char *user_id;
+	const char *limit_type;
+	const char *usage_type;		/* NULL: about credits */
+	const UlAlert *alert;
+	int64		threshold;
+	int64		current;
+	int64		limit;
+	TimestampTz window_start;	/* DT_NOBEGIN: null */
+	TimestampTz window_end;		/* DT_NOEND: null */
+	TimestampTz created_at;
+} Report;
+
 static char *
-payload_of(const UlClaim *claim, const UlAlert *alert, int64 threshold,
-		   TimestampTz window_start, TimestampTz now)
+payload_of(const Report *report)
 {
 	StringInfoData json;
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
-	append_int8(&json, "alertId", alert->id);
-	append_text(&json, "userId", claim->user->user_id);
-	append_text(&json, "limitType", claim->limit->limit_type);
-	append_text(&json, "usageType", claim->limit->usage_type);
+	append_int8(&json, "alertId", report->alert->id);
+	append_text(&json, "userId", report->user_id);
+	append_text(&json, "limitType", report->limit_type);
+	append_text(&json, "usageType", report->usage_type);
 	append_name(&json, "percent");
-	appendStringInfoString(&json, alert->percent == NULL ? "null" : alert->percent);
-	append_int8(&json, "threshold", threshold);
-	append_int8(&json, "current", claim->sum.used);
-	append_int8(&json, "limit", claim->value);
-	append_time(&json, "windowStart", window_start);
-	append_time(&json, "createdAt", now);
+	appendStringInfoString(&json, report->alert->percent == NULL ? "null" : report->alert->percent);
+	append_int8(&json, "threshold", report->threshold);
+	append_int8(&json, "current", report->current);
+	append_int8(&json, "limit", report->limit);
+	append_time(&json, "windowStart", report->window_start);
+	append_time(&json, "createdAt", report->created_at);
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }
 
+/* The key that a report goes with; no usage type has the name of that of credits. */
+static UlKey *
+key_of(const Report *report)
+{
+	return ul_xact_key(report->user_id, report->usage_type == NULL ? "" : report->usage_type);
+}
+
 /* Keeps what is to be notified of with the key, in the transaction's memory. */
 static void
-add_notice(const UlClaim *claim, const char *payload)
+add_notice(const Report *report)
 {
-	UlKey	   *key = ul_xact_key(claim->user->user_id, claim->limit->usage_type);
+	UlKey	   *key = key_of(report);
 	Notices    *notices = key->commit_state;
 	Notice	   *notice = MemoryContextAlloc(TopTransactionContext, sizeof(Notice));
 
@@ -185,37 +213,55 @@ add_notice(const UlClaim *claim, const char *payload)
 		key->commit_state = notices;
 	}
 	notice->xid = GetCurrentTransactionId();
-	notice->payload = MemoryContextStrdup(TopTransactionContext, payload);
+	notice->payload = MemoryContextStrdup(TopTransactionContext, payload_of(report));
 	notice->next = NULL;
 	*notices->end = notice;
 	notices->end = &notice->next;
 }
 
+/* Writes a report down; false if it is there. */
+static bool
+write_report(const Report *report)
+{
+	UlArgs		args = {0};
+
+	ul_arg_text(&args, report->user_id);
+	ul_arg_text(&args, report->limit_type);
+	ul_arg_int8(&args, report->alert->id);
+	ul_arg_datum(&args, TimestampTzGetDatum(report->window_start), report->window_start == DT_NOBEGIN);
+	ul_arg_int8(&args, report->current);
+	ul_arg_int8(&args, report->limit);
+	ul_arg_time(&args, report->created_at);
+	ul_arg_datum(&args, TimestampTzGetDatum(report->window_end), report->window_end == DT_NOEND);
+	ul_arg_int8(&args, report->threshold);
+	return ul_execute(UL_INSERT_ALERT, &args) > 0;
+}
+
 /* Writes down that a threshold is reached, unless somebody else does or has. */
 static bool
-report(const UlClaim *claim, const UlAlert *alert, int64 threshold, TimestampTz now)
+report_reached(const UlClaim *claim, const UlAlert *alert, int64 threshold, TimestampTz now)
 {
 	const UlLimit *limit = claim->limit;
 	UlWindow	window = ul_limit_window(limit, claim->user, now);
-	bool		ends = limit->period.alignment != UL_ALIGN_SLIDING && window.end != DT_NOEND;
-	UlArgs		args = {0};
+	Report		report = {
+		.user_id = claim->user->user_id,
+		.limit_type = limit->limit_type,
+		.usage_type = limit->usage_type,
+		.alert = alert,
+		.threshold = threshold,
+		.current = claim->sum.used,
+		.limit = claim->value,
+		.window_start = window.start,
+		.window_end = limit->period.alignment == UL_ALIGN_SLIDING ? DT_NOEND : window.end,
+		.created_at = now,
+	};
 
 	if (is_reported(claim, alert, window.start) ||
-		!ul_gate_try_lock_alert(claim->user->user_id, alert->id, limit->limit_type) ||
-		is_reported(claim, alert, window.start))
+		!ul_gate_try_lock_alert(report.user_id, alert->id, limit->limit_type) ||
+		is_reported(claim, alert, window.start) ||
+		!write_report(&report))
 		return false;
-	ul_arg_text(&args, claim->user->user_id);
-	ul_arg_text(&args, limit->limit_type);
-	ul_arg_int8(&args, alert->id);
-	ul_arg_datum(&args, TimestampTzGetDatum(window.start), window.start == DT_NOBEGIN);
-	ul_arg_int8(&args, claim->sum.used);
-	ul_arg_int8(&args, claim->value);
-	ul_arg_time(&args, now);
-	ul_arg_datum(&args, TimestampTzGetDatum(window.end), !ends);
-	ul_arg_int8(&args, threshold);
-	if (ul_execute(UL_INSERT_ALERT, &args) == 0)
-		return false;
-	add_notice(claim, payload_of(claim, alert, threshold, window.start, now));
+	add_notice(&report);
 	return true;
 }
 
@@ -245,7 +291,7 @@ report_key(const char *user_id, const UlType *type, TimestampTz last_use, Timest
 
 			if (threshold > 0 && claims[i].sum.used >= threshold &&
 				alert->created_at <= last_use &&
-				report(&claims[i], alert, threshold, now))
+				report_reached(&claims[i], alert, threshold, now))
 				reported++;
 		}
 	pfree(tests);
@@ -279,6 +325,35 @@ ul_alert(const char *user_id, const char *usage_type, TimestampTz now)
 		return;
 	(void) report_key(user_id, type, DT_NOEND, now);
 	ul_xact_at_commit(ul_xact_key(user_id, usage_type), work_at_commit);
+}
+
+void
+ul_alert_balance(const char *user_id, int64 highest, int64 balance, TimestampTz at)
+{
+	const UlAlert *alerts;
+	int			count = ul_all_alerts(&alerts);
+
+	for (int i = 0; i < count; i++)
+	{
+		Report		report = {
+			.user_id = user_id,
+			.limit_type = UL_CREDITS_ALERT,
+			.alert = &alerts[i],
+			.threshold = alerts[i].value,
+			.current = balance,
+			.limit = alerts[i].value,
+			.window_start = at,
+			.window_end = DT_NOEND,
+			.created_at = at,
+		};
+
+		if (!alerts[i].of_credits || highest < report.threshold || balance >= report.threshold)
+			continue;
+		/* where the clock stands still, the first row is that of all */
+		(void) write_report(&report);
+		add_notice(&report);
+		ul_xact_at_commit(key_of(&report), work_at_commit);
+	}
 }
 
 /* A key, and when it was last used */

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * alerts.h
- *		Reporting that usage has reached a threshold of a limit.
+ *		Reporting that usage has reached a threshold of a limit, or that a
+ *		balance of credits has fallen below one.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,5 +23,12 @@ extern void ul_alert(const char *user_id, const char *usage_type, TimestampTz no
  * of the last days; returns how many thresholds.
  */
 extern int64 ul_alert_missed(void);
+
+/*
+ * Called when a user's balance has changed, by at least one transaction of the
+ * ledger: reports each threshold of credits that it has fallen below, having
+ * been as high as "highest" before.
+ */
+extern void ul_alert_balance(const char *user_id, int64 highest, int64 balance, TimestampTz at);
 
 #endif							/* UL_ALERTS_H */

@@ -198,7 +198,8 @@ ul_charge_make_room(const UlCharge *charge, UlClaim *claims, int nclaims)
 		const UlOverage *overage = lfirst(cell);
 
 		for (int i = 0; i < nclaims; i++)
-			if (strcmp(claims[i].limit->limit_type, overage->limit_type) == 0)
+			if (claims[i].of_account == overage->of_account &&
+				strcmp(claims[i].limit->limit_type, overage->limit_type) == 0)
 				claims[i].room = overage->units;
 	}
 }
@@ -230,6 +231,7 @@ pay_overage(UlCharge *charge, UlClaim *claims, int nclaims)
 		charge->fits_at = Max(charge->fits_at, claim->fits_at);
 		overage = palloc(sizeof(UlOverage));
 		overage->limit_type = claim->limit->limit_type;
+		overage->of_account = claim->of_account;
 		overage->units = claim->paid;
 		charge->overages = lappend(charge->overages, overage);
 	}

@@ -39,6 +39,7 @@ typedef struct UlCharge
 typedef struct UlOverage
 {
 	const char *limit_type;
+	bool		of_account;
 	int64		units;
 } UlOverage;
 

@@ -19,6 +19,16 @@
 #include "scan.h"
 #include "xact.h"
 
+int
+ul_subjects(const char *user_id, const UlUser **subjects)
+{
+	subjects[0] = ul_find_user(user_id);
+	if (subjects[0]->account_id == NULL)
+		return 1;
+	subjects[1] = ul_find_user(subjects[0]->account_id);
+	return 2;
+}
+
 bool
 ul_limit_sums(const UlLimit *limit)
 {
@@ -61,6 +71,20 @@ ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, Timestam
 			claim->value = limit->burst;
 		claim->value = Min(claim->value, ul_gcra_max_units(&claim->rate, claim->at));
 	}
+}
+
+int
+ul_claims_of_limit(const UlLimit *limit, const char *user_id, TimestampTz now, UlClaim *claims)
+{
+	const UlUser *subjects[UL_MAX_SUBJECTS];
+	int			count = ul_subjects(user_id, subjects);
+
+	for (int i = 0; i < count; i++)
+	{
+		ul_init_claim(&claims[i], limit, subjects[i], now);
+		claims[i].of_account = i > 0;
+	}
+	return count;
 }
 
 static bool
@@ -180,13 +204,13 @@ add_hold(const UlHold *hold, void *arg)
 }
 
 void
-ul_read_held(UlClaim *claims, int count, const char *user_id, const char *usage_type,
-			 const char *without)
+ul_read_held(UlClaim *claims, int count, const char *without)
 {
 	HeldState	state = {.claims = claims,.count = count,.without = without};
 
 	if (count > 0)
-		ul_read_open_holds(user_id, usage_type, claims[0].now, add_hold, &state);
+		ul_read_counting_holds(claims[0].user->user_id, claims[0].limit->usage_type, claims[0].now,
+							   add_hold, &state);
 }
 
 int64
@@ -321,27 +345,44 @@ ul_read_rates(UlClaim *claims, int count)
 	}
 }
 
-void
-ul_read_claims_without(UlClaim *claims, int count, const char *user_id, const char *usage_type,
-					   TimestampTz now, const char *hold_id)
+/* Reads claims of one user and usage type. */
+static void
+read_claims_of_key(UlClaim *claims, int count, const char *without)
 {
-	UlTest	   *tests = palloc(sizeof(UlTest) * Max(count, 1));
+	UlTest	   *tests = palloc(sizeof(UlTest) * count);
 	int			ntests = ul_claim_tests(claims, count, tests);
 
-	ul_xact_read(user_id, usage_type, UL_ASK_READ, tests, ntests, now);
+	ul_xact_read(claims[0].user->user_id, claims[0].limit->usage_type, UL_ASK_READ,
+				 tests, ntests, claims[0].now);
 	pfree(tests);
-	ul_read_held(claims, count, user_id, usage_type, hold_id);
+	ul_read_held(claims, count, without);
 	for (int i = 0; i < count; i++)
 		if (claims[i].settles != NULL && is_sliding(&claims[i]))
 			sum_fullest_window(&claims[i]);
 	ul_read_rates(claims, count);
 }
 
-void
-ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
-			   TimestampTz now)
+static bool
+of_one_key(const UlClaim *a, const UlClaim *b)
 {
-	ul_read_claims_without(claims, count, user_id, usage_type, now, NULL);
+	return a->user == b->user && strcmp(a->limit->usage_type, b->limit->usage_type) == 0;
+}
+
+void
+ul_read_claims_without(UlClaim *claims, int count, const char *hold_id)
+{
+	for (int i = 0, next; i < count; i = next)
+	{
+		for (next = i + 1; next < count && of_one_key(&claims[i], &claims[next]);)
+			next++;
+		read_claims_of_key(&claims[i], next - i, hold_id);
+	}
+}
+
+void
+ul_read_claims(UlClaim *claims, int count)
+{
+	ul_read_claims_without(claims, count, NULL);
 }
 
 int64
@@ -381,7 +422,7 @@ ul_held_since(const char *user_id, const char *usage_type, TimestampTz from, Tim
 {
 	HoldsState	state = {.from = from,.without = without};
 
-	ul_read_open_holds(user_id, usage_type, now, add_hold_since, &state);
+	ul_read_counting_holds(user_id, usage_type, now, add_hold_since, &state);
 	return state.amount;
 }
 
@@ -418,7 +459,7 @@ ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from)
 		if (reserved >= from)
 			state.newest = Max(state.newest, reserved);
 	}
-	ul_read_open_holds(user_id, usage_type, from, add_hold_since, &holds);
+	ul_read_counting_holds(user_id, usage_type, from, add_hold_since, &holds);
 	return Max(state.newest, holds.newest);
 }
 
@@ -467,6 +508,12 @@ ul_claim_admits(const UlClaim *claim)
 }
 
 const char *
+ul_claim_source(const UlClaim *claim)
+{
+	return claim->of_account ? "account" : ul_source_names[claim->source];
+}
+
+const char *
 ul_claim_reason(const UlClaim *claim)
 {
 	if (ul_enforcement == UL_ENFORCEMENT_OFF)
@@ -512,6 +559,7 @@ ul_store_rates(UlClaim *claims, int count)
 		if (!ul_claim_uses_rate(&claims[i]))
 			continue;
 		use_rate(&claims[i]);
+		ul_gate_keep(ul_gate_hash(claims[i].user->user_id, claims[i].limit->usage_type));
 		ul_rate_store(claims[i].user->user_id, claims[i].limit->limit_type,
 					  &claims[i].rate_state);
 	}
@@ -525,7 +573,10 @@ ul_claim_remaining(const UlClaim *claim, int64 used)
 	return Max(0, ul_subtract_saturated(claim->value, used));
 }
 
-/* Whether the first claim has less left; of two that have the same, the one of the lesser name. */
+/*
+ * Whether the first claim has less left; of two that have the same, the one of
+ * the lesser name; of one limit, the user's own before his account's.
+ */
 static bool
 is_tighter(const UlClaim *a, int64 a_used, const UlClaim *b, int64 b_used)
 {
@@ -534,7 +585,9 @@ is_tighter(const UlClaim *a, int64 a_used, const UlClaim *b, int64 b_used)
 
 	if (a_remaining != b_remaining)
 		return a_remaining < b_remaining;
-	return strcmp(a->limit->limit_type, b->limit->limit_type) < 0;
+	if (a->limit != b->limit)
+		return strcmp(a->limit->limit_type, b->limit->limit_type) < 0;
+	return !a->of_account && b->of_account;
 }
 
 /* Of two claims that a request exceeds: whether the first is named. */
@@ -569,6 +622,12 @@ binding_claim(UlClaim *claims, int count, bool exceeded, bool denying)
 			binding = claim;
 	}
 	return binding;
+}
+
+UlClaim *
+ul_tightest_claim(UlClaim *claims, int count)
+{
+	return binding_claim(claims, count, false, false);
 }
 
 static void

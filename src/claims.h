@@ -26,6 +26,7 @@ typedef struct UlHeld
 typedef struct UlClaim
 {
 	const UlUser *user;
+	bool		of_account;		/* that is the account of the user who asks */
 	const UlLimit *limit;
 	int64		value;			/* -1: unlimited; of a rate: its capacity */
 	UlSource	source;
@@ -58,6 +59,14 @@ typedef struct UlClaim
 	TimestampTz fits_at;		/* when it would; DT_NOEND: unknown, or never */
 } UlClaim;
 
+/*
+ * Whose limits hold for what a user does: his own, and after him the account he
+ * belongs to; their number.  An account belongs to nobody, whatever the table
+ * says of it.
+ */
+#define UL_MAX_SUBJECTS 2
+extern int	ul_subjects(const char *user_id, const UlUser **subjects);
+
 /* Whether the limit's usage is a sum of what is counted: of a counter or a gauge. */
 extern bool ul_limit_sums(const UlLimit *limit);
 
@@ -68,7 +77,14 @@ extern bool ul_limit_counts(const UlLimit *limit, const char *event_subtype);
 extern void ul_init_claim(UlClaim *claim, const UlLimit *limit, const UlUser *user, TimestampTz now);
 
 /*
- * The same for a hold that is to be settled, with the window in which it was
+ * The claims of a limit on a user and on the account he belongs to, nothing
+ * read; their number, which is at most UL_MAX_SUBJECTS.
+ */
+extern int	ul_claims_of_limit(const UlLimit *limit, const char *user_id, TimestampTz now,
+							   UlClaim *claims);
+
+/*
+ * The same as ul_init_claim for a hold that is to be settled, with the window in which it was
  * taken.  False if the limit does not count it any more, after a reset.
  */
 extern bool ul_init_claim_of_hold(UlClaim *claim, const UlLimit *limit, const UlUser *user,
@@ -79,18 +95,19 @@ extern int	ul_claim_tests(UlClaim *claims, int count, UlTest *tests);
 
 /*
  * Sums what the claims' limits count: committed, reserved by others, and this
- * transaction's own, and open holds.  All claims are of one user and usage type.
+ * transaction's own, and open holds.  Claims of one user and usage type that
+ * stand together are read together.
  */
-extern void ul_read_claims(UlClaim *claims, int count, const char *user_id, const char *usage_type,
-						   TimestampTz now);
+extern void ul_read_claims(UlClaim *claims, int count);
 
 /* The same as if one hold (NULL: none) had not been taken. */
-extern void ul_read_claims_without(UlClaim *claims, int count, const char *user_id,
-								   const char *usage_type, TimestampTz now, const char *hold_id);
+extern void ul_read_claims_without(UlClaim *claims, int count, const char *hold_id);
 
-/* Reads open holds, which ul_read_claims does too, other than one (NULL: none). */
-extern void ul_read_held(UlClaim *claims, int count, const char *user_id, const char *usage_type,
-						 const char *without);
+/*
+ * Reads open holds, which ul_read_claims does too, other than one (NULL: none).
+ * All claims are of one user and usage type.
+ */
+extern void ul_read_held(UlClaim *claims, int count, const char *without);
 
 /* What has been used of a claim's limit, with what is held. */
 extern int64 ul_claim_used(const UlClaim *claim);
@@ -112,6 +129,9 @@ extern int64 ul_held_since(const char *user_id, const char *usage_type, Timestam
 
 /* The start of the key's newest bucket at or after an instant, or DT_NOBEGIN; open holds count. */
 extern TimestampTz ul_newest_bucket(const char *user_id, const char *usage_type, TimestampTz from);
+
+/* Where a claim's value comes from, as usage_status says it: "account" for the account's. */
+extern const char *ul_claim_source(const UlClaim *claim);
 
 /* What a judged claim says by itself: a reason of usage_decision. */
 extern const char *ul_claim_reason(const UlClaim *claim);
@@ -136,6 +156,9 @@ extern bool ul_claim_admits(const UlClaim *claim);
 
 /* When the usage that a claim counts will have left its window, or DT_NOEND. */
 extern TimestampTz ul_claim_resets_at(const UlClaim *claim);
+
+/* Of read claims for which nothing is requested, the one that has the least left. */
+extern UlClaim *ul_tightest_claim(UlClaim *claims, int count);
 
 /* What is left, never negative; for an unlimited claim PG_INT64_MAX. */
 extern int64 ul_claim_remaining(const UlClaim *claim, int64 used);

@@ -1,7 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * consume.c
- *		Recording uses, and deciding whether they may happen.
+ *		Deciding whether uses may happen, and recording those that are admitted.
+ *
+ * A call asks for uses of one user.  They are booked on keys: of the user and
+ * of the account he belongs to, for each usage type.  All limits of all keys
+ * must admit them; then they are booked on all, else on none.
  *
  *-------------------------------------------------------------------------
  */
@@ -18,9 +22,11 @@
 #include "store.h"
 #include "xact.h"
 
-/* The requests of one usage type */
+/* What the requests of a call ask of one key: a usage type, and whose it is */
 typedef struct UlGroup
 {
+	const UlUser *user;
+	bool		of_account;
 	const char *usage_type;
 	UlKey	   *key;			/* NULL in a dry run */
 	int			first_claim;
@@ -33,241 +39,79 @@ typedef struct UlGroup
 	int64		measures[UL_NMEASURES]; /* sums of the requests */
 } UlGroup;
 
-const UlType *
-ul_type_for_check(const char *usage_type)
+/* Requests of one user that are decided as a whole */
+typedef struct UlCall
 {
-	const UlType *type = ul_find_type(usage_type);
+	const UlRequest *requests;
+	int			count;
+	bool		dry_run;
+	UlCharge   *charge;			/* NULL: they cost no credits */
 
-	if (type == NULL || type->nlimits == 0)
-	{
-		const UlLimit *misnamed = ul_find_misnamed(usage_type);
-
-		if (misnamed != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("\"%s\" is not a usage type but a limit's name", usage_type),
-					 errhint("Limit \"%s\" counts usage type \"%s\".",
-							 misnamed->limit_type, misnamed->usage_type)));
-		if (type == NULL && ul_strict_names)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_OBJECT),
-					 errmsg("usage type \"%s\" does not exist", usage_type),
-					 errhint("With usage_limits.strict_names on, a type must be in usage_types or in a limit.")));
-	}
-	return type;
-}
-
-const UlType *
-ul_type_for_use(const char *usage_type)
-{
-	const UlType *type = ul_type_for_check(usage_type);
-
-	if (type != NULL && type->has_concurrency)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("usage type \"%s\" counts what is open at once", usage_type),
-				 errhint("Use usage_hold, which opens, and usage_release, which closes.")));
-	return type;
-}
-
-static int64
-value_or_zero(const int64 *value)
-{
-	return value == NULL ? 0 : *value;
-}
-
-void
-ul_request_measures(const UlRequest *request, int64 *measures)
-{
-	measures[UL_MEASURE_AMOUNT] = request->amount;
-	measures[UL_MEASURE_TOKENS] = value_or_zero(request->tokens_used);
-	measures[UL_MEASURE_CREDITS] = value_or_zero(request->credits_used);
-	measures[UL_MEASURE_DURATION_MS] = value_or_zero(request->duration_ms);
-}
-
-UlUse
-ul_use_of_request(const UlRequest *request, const char *operation, TimestampTz now)
-{
-	TimestampTz at = request->occurred_at == NULL ? now : *request->occurred_at;
-	UlUse		use = {
-		.bucket_start = request->bucket_start != NULL ? *request->bucket_start :
-		ul_bucket_start(ul_find_type(request->usage_type), ul_find_user(request->user_id),
-						request->usage_type, at, request->occurred_at != NULL),
-		.event_subtype = request->event_subtype,
-		.at = at,
-	};
-
-	if (strcmp(request->status, "success") == 0)
-	{
-		ul_request_measures(request, use.amounts.measure);
-		use.amounts.events = strcmp(operation, "use") == 0 || strcmp(operation, "settle") == 0 ? 1 : 0;
-	}
-	else if (strcmp(request->status, "failed") == 0)
-		use.amounts.failed_events = 1;
-	else
-		use.amounts.cancelled_events = 1;
-	return use;
-}
-
-/* Whether uses of a type are counted in shared memory alone until they are flushed. */
-static bool
-is_relaxed(const UlType *type)
-{
-	return type != NULL && type->relaxed && ul_shared_gate();
-}
-
-int64
-ul_log_request(const UlRequest *request, const char *operation, const UlUse *use)
-{
-	const UlType *type = ul_find_type(request->usage_type);
-	bool		success = strcmp(request->status, "success") == 0;
-	UlEventRow	event = {
-		.user_id = request->user_id,
-		.event_type = request->usage_type,
-		.event_subtype = request->event_subtype,
-		.project_id = request->project_id,
-		.scene_id = request->scene_id,
-		.tokens_used = request->tokens_used,
-		.credits_used = request->credits_used,
-		.duration_ms = request->duration_ms,
-		.status = request->status,
-		.error_message = request->error_message,
-		.metadata = request->metadata,
-		.created_at = use->at,
-		.amount = request->amount,
-		.operation = operation,
-		.bucket_start = success ? &use->bucket_start : NULL,
-	};
-
-	if (!ul_analytics_enabled || (type != NULL && !type->log_events) ||
-		(strcmp(operation, "use") == 0 && is_relaxed(type)))
-		return 0;
-	return ul_write_event(&event);
-}
-
-/* Asks for uses of a relaxed type, or for their opposites. */
-static UlOutcome
-use_relaxed(UlKey *key, UlTest *tests, int ntests, const UlUse *uses, int nuses, int sign,
-			TimestampTz now)
-{
-	UlRelaxedUse *relaxed = palloc(sizeof(UlRelaxedUse) * Max(nuses, 1));
-	UlOutcome	outcome;
-
-	for (int i = 0; i < nuses; i++)
-	{
-		const UlUse *use = &uses[i];
-		int64	   *amounts;
-
-		relaxed[i] = (UlRelaxedUse)
-		{
-			.bucket_start = use->bucket_start,
-				.event_subtype = use->event_subtype == NULL ? "" : use->event_subtype,
-				.amounts = use->amounts,
-				.first_at = use->at,
-				.last_at = use->at,
-				.of_uses = use->amounts.failed_events == 0 && use->amounts.cancelled_events == 0,
-		};
-		amounts = (int64 *) &relaxed[i].amounts;
-		for (size_t j = 0; j < UL_NAMOUNTS; j++)
-			amounts[j] *= sign;
-	}
-	outcome = ul_xact_use(key, tests, ntests, relaxed, nuses, now);
-	pfree(relaxed);
-	return outcome;
-}
-
-/* Counts uses that nobody can deny in shared memory; false if there is no room. */
-static bool
-use_for_good(UlKey *key, const UlUse *uses, int nuses)
-{
-	return use_relaxed(key, NULL, 0, uses, nuses, 1, uses->at) == UL_ADMITTED;
-}
-
-/* Looks whether a use that was booked has reached a threshold. */
-static void
-alert_of_use(const UlRequest *request, const UlUse *use, TimestampTz now)
-{
-	for (int i = 0; i < UL_NMEASURES; i++)
-		if (use->amounts.measure[i] > 0)
-		{
-			ul_alert(request->user_id, request->usage_type, now);
-			break;
-		}
-}
-
-int64
-ul_record(const UlRequest *request, const char *operation, TimestampTz now)
-{
-	UlUse		use = ul_use_of_request(request, operation, now);
-	UlKey	   *key = ul_xact_key(request->user_id, request->usage_type);
-	int64		event_id;
-
-	if (strcmp(operation, "use") != 0 || !is_relaxed(ul_find_type(request->usage_type)) ||
-		!use_for_good(key, &use, 1))
-		ul_xact_book(key, &use);
-	event_id = ul_log_request(request, operation, &use);
-	alert_of_use(request, &use, now);
-	return event_id;
-}
-
-int64
-ul_track(const UlRequest *request)
-{
-	TimestampTz now = ul_now();
-
-	(void) ul_type_for_use(request->usage_type);
-	if (request->occurred_at != NULL)
-	{
-		if (!IS_VALID_TIMESTAMP(*request->occurred_at))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("occurred_at must be finite")));
-		if (*request->occurred_at > now + USECS_PER_MINUTE)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("occurred_at is more than a minute ahead")));
-	}
-	return ul_record(request, "use", now);
-}
+	/* as far as is known; whoever waits makes it anew: */
+	TimestampTz now;
+	const UlUser *subjects[UL_MAX_SUBJECTS];
+	int			nsubjects;
+	UlGroup    *groups;			/* in the order in which they are locked */
+	int			ngroups;
+	UlClaim    *claims;			/* of the groups */
+	int			nclaims;
+} UlCall;
 
 int
-ul_claims_of_type(const UlType *type, const UlUser *user, TimestampTz now, UlClaim **claims)
+ul_claims_of_type(const UlType *type, const UlUser *const *subjects, int nsubjects,
+				  TimestampTz now, UlClaim **claims)
 {
-	int			count = type == NULL ? 0 : type->nlimits;
+	int			nlimits = type == NULL ? 0 : type->nlimits;
 
-	*claims = palloc(sizeof(UlClaim) * Max(count, 1));
-	for (int i = 0; i < count; i++)
-		ul_init_claim(&(*claims)[i], type->limits[i], user, now);
-	return count;
+	*claims = palloc(sizeof(UlClaim) * Max(nlimits * nsubjects, 1));
+	for (int i = 0; i < nsubjects; i++)
+	{
+		for (int j = 0; j < nlimits; j++)
+		{
+			UlClaim    *claim = &(*claims)[i * nlimits + j];
+
+			ul_init_claim(claim, type->limits[j], subjects[i], now);
+			claim->of_account = i > 0;
+		}
+	}
+	return nlimits * nsubjects;
+}
+
+/* Whether the requests are for a hold, which the caller records. */
+static bool
+is_hold(const UlCall *call)
+{
+	return call->requests[0].ttl != 0;
 }
 
 /*
- * Fills in what requests ask of a claim's limit; amount 0 asks and takes
+ * Fills in what the requests ask of a claim's limit; amount 0 asks and takes
  * nothing.  False if the limit counts none of them, being on another subtype.
  */
 static bool
-sum_requests(UlClaim *claim, const UlRequest *requests, int count, bool dry_run)
+sum_requests(const UlCall *call, UlClaim *claim)
 {
 	const UlLimit *limit = claim->limit;
 	bool		applies = false;
 
-	if (requests[0].ttl != 0)
-		claim->consumes_until = claim->now + requests[0].ttl;
-	for (int i = 0; i < count; i++)
+	if (is_hold(call))
+		claim->consumes_until = claim->now + call->requests[0].ttl;
+	for (int i = 0; i < call->count; i++)
 	{
+		const UlRequest *request = &call->requests[i];
 		int64		measures[UL_NMEASURES];
 		int64		asked;
 
-		if (strcmp(requests[i].usage_type, limit->usage_type) != 0 ||
-			!ul_limit_counts(limit, requests[i].event_subtype))
+		if (strcmp(request->usage_type, limit->usage_type) != 0 ||
+			!ul_limit_counts(limit, request->event_subtype))
 			continue;
 		applies = true;
-		ul_request_measures(&requests[i], measures);
+		ul_request_measures(request, measures);
 		/* of whatever amount, a hold is one of those that are open at once */
 		asked = limit->kind == UL_KIND_CONCURRENCY ?
-			(requests[i].amount != 0 ? 1 : 0) : measures[limit->measure];
+			(request->amount != 0 ? 1 : 0) : measures[limit->measure];
 		claim->requested += asked;
-		if (requests[i].amount != 0 && !dry_run)
+		if (request->amount != 0 && !call->dry_run)
 			claim->consumes += asked;
 	}
 	return applies;
@@ -282,81 +126,112 @@ compare_groups(const void *a, const void *b)
 	return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/* One group for each usage type of the requests; no sum is above what one call may ask for. */
-static int
-group_requests(const UlRequest *requests, int count, UlGroup *groups)
+static UlGroup *
+find_group(const UlCall *call, const UlUser *user, const char *usage_type)
 {
-	int			ngroups = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		UlGroup    *group = NULL;
-		int64		measures[UL_NMEASURES];
-
-		for (int j = 0; j < ngroups && group == NULL; j++)
-			if (strcmp(groups[j].usage_type, requests[i].usage_type) == 0)
-				group = &groups[j];
-		if (group == NULL)
-		{
-			group = &groups[ngroups++];
-			memset(group, 0, sizeof(*group));
-			group->usage_type = requests[i].usage_type;
-		}
-		if (requests[i].amount != 0)
-			group->asks = true;
-		ul_request_measures(&requests[i], measures);
-		for (int j = 0; j < UL_NMEASURES; j++)
-		{
-			group->measures[j] += measures[j];
-			if (group->measures[j] > UL_MAX_AMOUNT)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("amounts of one call add up to more than " INT64_FORMAT,
-								UL_MAX_AMOUNT)));
-		}
-	}
-	return ngroups;
+	for (int i = 0; i < call->ngroups; i++)
+		if (call->groups[i].user == user && strcmp(call->groups[i].usage_type, usage_type) == 0)
+			return &call->groups[i];
+	return NULL;
 }
 
-/* Fills the claims of every group that concern the requests, for an instant; returns them all. */
-static UlClaim *
-claims_of_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
-				 bool dry_run, TimestampTz now, int *total)
+static void
+add_to_group(UlGroup *group, const UlRequest *request)
 {
-	const UlUser *user = ul_find_user(requests[0].user_id);
-	UlClaim    *all = NULL;
+	int64		measures[UL_NMEASURES];
 
-	*total = 0;
-	for (int i = 0; i < ngroups; i++)
+	if (request->amount != 0)
+		group->asks = true;
+	ul_request_measures(request, measures);
+	for (int i = 0; i < UL_NMEASURES; i++)
 	{
-		UlGroup    *group = &groups[i];
-		const UlType *type = dry_run || requests[0].ttl != 0 ?
+		group->measures[i] += measures[i];
+		if (group->measures[i] > UL_MAX_AMOUNT)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("amounts of one call add up to more than " INT64_FORMAT,
+							UL_MAX_AMOUNT)));
+	}
+}
+
+/*
+ * Groups the requests by the keys that they are booked on; no sum is above what
+ * one call may ask for.
+ */
+static void
+make_groups(UlCall *call)
+{
+	call->nsubjects = ul_subjects(call->requests[0].user_id, call->subjects);
+	call->groups = palloc0(sizeof(UlGroup) * call->count * call->nsubjects);
+	call->ngroups = 0;
+	for (int i = 0; i < call->nsubjects; i++)
+	{
+		for (int j = 0; j < call->count; j++)
+		{
+			const UlRequest *request = &call->requests[j];
+			UlGroup    *group = find_group(call, call->subjects[i], request->usage_type);
+
+			if (group == NULL)
+			{
+				group = &call->groups[call->ngroups++];
+				group->user = call->subjects[i];
+				group->of_account = i > 0;
+				group->usage_type = request->usage_type;
+				if (!call->dry_run)
+					group->key = ul_xact_key(group->user->user_id, group->usage_type);
+			}
+			add_to_group(group, request);
+		}
+	}
+	if (!call->dry_run && call->ngroups > 1)
+		qsort(call->groups, call->ngroups, sizeof(UlGroup), compare_groups);
+}
+
+/* Makes the claims of every group that concern the requests, nothing read yet. */
+static void
+make_claims(UlCall *call)
+{
+	call->claims = NULL;
+	call->nclaims = 0;
+	for (int i = 0; i < call->ngroups; i++)
+	{
+		UlGroup    *group = &call->groups[i];
+		const UlType *type = call->dry_run || is_hold(call) ?
 		ul_type_for_check(group->usage_type) : ul_type_for_use(group->usage_type);
 		UlClaim    *claims;
-		int			nlimits = ul_claims_of_type(type, user, now, &claims);
+		int			count = ul_claims_of_type(type, &group->user, 1, call->now, &claims);
 
-		group->first_claim = *total;
+		group->first_claim = call->nclaims;
 		group->nclaims = 0;
-		for (int j = 0; j < nlimits; j++)
-			if (sum_requests(&claims[j], requests, count, dry_run))
+		for (int j = 0; j < count; j++)
+		{
+			claims[j].of_account = group->of_account;
+			if (sum_requests(call, &claims[j]))
 				claims[group->nclaims++] = claims[j];
-		if (all == NULL)
-			all = claims;
+		}
+		if (call->claims == NULL)
+			call->claims = claims;
 		else if (group->nclaims > 0)
 		{
-			all = repalloc(all, sizeof(UlClaim) * (*total + group->nclaims));
-			memcpy(all + *total, claims, sizeof(UlClaim) * group->nclaims);
+			call->claims = repalloc(call->claims,
+									sizeof(UlClaim) * (call->nclaims + group->nclaims));
+			memcpy(call->claims + call->nclaims, claims, sizeof(UlClaim) * group->nclaims);
 		}
-		*total += group->nclaims;
+		call->nclaims += group->nclaims;
 	}
-	return all;
+}
+
+static UlClaim *
+claims_of_group(const UlCall *call, const UlGroup *group)
+{
+	return call->claims + group->first_claim;
 }
 
 static bool
-can_be_denied(const UlGroup *group, const UlClaim *claims)
+can_be_denied(const UlCall *call, const UlGroup *group)
 {
 	for (int i = 0; group->asks && i < group->nclaims; i++)
-		if (ul_claim_denies(&claims[group->first_claim + i]))
+		if (ul_claim_denies(&claims_of_group(call, group)[i]))
 			return true;
 	return false;
 }
@@ -377,34 +252,46 @@ use_rates(const UlClaim *claims, int count)
  * not deadlock one another; true if it had to wait.
  */
 static bool
-lock_groups(UlGroup *groups, int ngroups, const UlClaim *claims)
+lock_groups(const UlCall *call)
 {
 	bool		waited = false;
 
-	for (int i = 0; i < ngroups; i++)
-		if ((can_be_denied(&groups[i], claims) ||
-			 use_rates(claims + groups[i].first_claim, groups[i].nclaims)) &&
-			ul_xact_lock(groups[i].key))
+	for (int i = 0; i < call->ngroups; i++)
+	{
+		UlGroup    *group = &call->groups[i];
+
+		if ((can_be_denied(call, group) ||
+			 use_rates(claims_of_group(call, group), group->nclaims)) &&
+			ul_xact_lock(group->key))
 			waited = true;
+	}
 	return waited;
 }
 
 /* What the requests of a group will book. */
 static void
-make_uses(UlGroup *group, const UlRequest *requests, int count, TimestampTz now)
+make_uses(const UlCall *call, UlGroup *group)
 {
-	group->uses = palloc(sizeof(UlUse) * count);
+	group->uses = palloc(sizeof(UlUse) * call->count);
 	group->nuses = 0;
-	for (int i = 0; i < count; i++)
-		if (requests[i].amount != 0 && strcmp(requests[i].usage_type, group->usage_type) == 0)
-			group->uses[group->nuses++] = ul_use_of_request(&requests[i], "use", now);
+	for (int i = 0; i < call->count; i++)
+	{
+		UlPosting	postings[UL_MAX_SUBJECTS];
+
+		if (call->requests[i].amount == 0 ||
+			strcmp(call->requests[i].usage_type, group->usage_type) != 0)
+			continue;
+		(void) ul_postings(&call->requests[i], call->subjects, call->nsubjects, "use",
+						   call->now, postings);
+		group->uses[group->nuses++] = postings[group->of_account ? 1 : 0].use;
+	}
 }
 
 /* Asks the shared gate for one group, whose claims can deny. */
 static UlOutcome
-reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int count,
-			  TimestampTz now)
+reserve_group(const UlCall *call, UlGroup *group)
 {
+	UlClaim    *claims = claims_of_group(call, group);
 	UlTest	   *tests = palloc(sizeof(UlTest) * group->nclaims);
 	bool		holds = ul_holds_exist();
 	int			ntests;
@@ -414,16 +301,17 @@ reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int co
 	{
 		/* what they hold must not change before the gate answers */
 		ul_shared_watch(&group->key->pin);
-		ul_read_held(claims, group->nclaims, requests[0].user_id, group->usage_type, NULL);
+		ul_read_held(claims, group->nclaims, NULL);
 	}
 	ntests = ul_claim_tests(claims, group->nclaims, tests);
 	ul_read_rates(claims, group->nclaims);
-	make_uses(group, requests, count, now);
+	make_uses(call, group);
 	if (group->relaxed)
-		outcome = use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1, now);
+		outcome = ul_use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1,
+								 call->now);
 	else
 		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
-							  group->uses, group->nuses, now);
+							  group->uses, group->nuses, call->now);
 	group->booked = outcome == UL_ADMITTED;
 	pfree(tests);
 	if (!holds && group->booked && ul_holds_exist())
@@ -433,14 +321,14 @@ reserve_group(UlGroup *group, UlClaim *claims, const UlRequest *requests, int co
 
 /* Takes back what the shared gate has booked for groups. */
 static void
-unbook_groups(UlGroup *groups, int ngroups, TimestampTz now)
+unbook_groups(const UlCall *call)
 {
-	for (int i = 0; i < ngroups; i++)
+	for (int i = 0; i < call->ngroups; i++)
 	{
-		UlGroup    *group = &groups[i];
+		UlGroup    *group = &call->groups[i];
 
 		if (group->booked && group->relaxed)
-			(void) use_relaxed(group->key, NULL, 0, group->uses, group->nuses, -1, now);
+			(void) ul_use_relaxed(group->key, NULL, 0, group->uses, group->nuses, -1, call->now);
 		else if (group->booked)
 			ul_xact_unbook(group->key, group->uses, group->nuses);
 		group->booked = false;
@@ -452,27 +340,25 @@ unbook_groups(UlGroup *groups, int ngroups, TimestampTz now)
  * back where another group is refused; the sums of all are known then.
  */
 static UlOutcome
-reserve_groups(UlGroup *groups, int ngroups, UlClaim *claims, const UlRequest *requests,
-			   int count, TimestampTz now)
+reserve_groups(const UlCall *call)
 {
 	UlOutcome	outcome = UL_ADMITTED;
 
-	for (int i = 0; i < ngroups; i++)
+	for (int i = 0; i < call->ngroups; i++)
 	{
-		UlGroup    *group = &groups[i];
-		UlClaim    *first = claims + group->first_claim;
+		UlGroup    *group = &call->groups[i];
 
 		group->booked = false;
-		group->relaxed = is_relaxed(ul_find_type(group->usage_type));
-		if (outcome == UL_REFUSED || !can_be_denied(group, claims))
-			ul_read_claims(first, group->nclaims, requests[0].user_id, group->usage_type, now);
+		group->relaxed = ul_is_relaxed(ul_find_type(group->usage_type));
+		if (outcome == UL_REFUSED || !can_be_denied(call, group))
+			ul_read_claims(claims_of_group(call, group), group->nclaims);
 		else
-			outcome = reserve_group(group, first, requests, count, now);
+			outcome = reserve_group(call, group);
 		if (outcome == UL_AGAIN || outcome == UL_UNAVAILABLE)
 			break;
 	}
 	if (outcome != UL_ADMITTED)
-		unbook_groups(groups, ngroups, now);
+		unbook_groups(call);
 	return outcome;
 }
 
@@ -513,210 +399,178 @@ ul_decide_no_limit(const char *user_id, const char *usage_type, int64 requested,
 
 /* Where no limit applies the first type is named, with all that is asked of it. */
 static void
-decide_unlimited(const UlRequest *requests, const UlGroup *groups, int ngroups, bool dry_run,
-				 TimestampTz now, UlDecision *decision)
+decide_unlimited(const UlCall *call, UlDecision *decision)
 {
-	for (int i = 0; i < ngroups; i++)
-	{
-		int64		requested = groups[i].measures[UL_MEASURE_AMOUNT];
+	const UlRequest *first = &call->requests[0];
+	int64		requested =
+	find_group(call, call->subjects[0], first->usage_type)->measures[UL_MEASURE_AMOUNT];
 
-		if (strcmp(groups[i].usage_type, requests[0].usage_type) != 0)
-			continue;
-		ul_decide_no_limit(requests[0].user_id, requests[0].usage_type, requested, NULL,
-						   now, decision);
-		if (!dry_run)
-			decision->current += requested;
-	}
+	ul_decide_no_limit(first->user_id, first->usage_type, requested, NULL, call->now, decision);
+	if (!call->dry_run)
+		decision->current += requested;
 }
 
 /*
  * Finds out by the keys' locks what is used.  What is known before a lock is
- * got may be old after it: time has gone by, or a limit has changed.  Keys stay
- * locked from one round to the next.
+ * got may be old after it: time has gone by, or a limit, or whose member the
+ * user is, has changed.  Keys stay locked from one round to the next.
  */
-static UlClaim *
-read_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
-			bool dry_run, TimestampTz *now, int *nclaims)
+static void
+read_groups(UlCall *call)
 {
-	UlClaim    *claims;
 	uint64		generation;
 	bool		waited = false;
 
 	do
 	{
 		if (waited)
-			*now = ul_now();
+			call->now = ul_now();
 		generation = ul_limits_generation();
-		claims = claims_of_groups(groups, ngroups, requests, count, dry_run, *now, nclaims);
-		waited = !dry_run && lock_groups(groups, ngroups, claims);
+		make_groups(call);
+		make_claims(call);
+		waited = !call->dry_run && lock_groups(call);
 	} while (waited || generation != ul_limits_generation());
-
-	for (int i = 0; i < ngroups; i++)
-	{
-		groups[i].booked = false;
-		ul_read_claims(claims + groups[i].first_claim, groups[i].nclaims,
-					   requests[0].user_id, groups[i].usage_type, *now);
-	}
-	return claims;
+	ul_read_claims(call->claims, call->nclaims);
 }
 
 /* Rounds at the shared gate before the keys' locks are used instead. */
 #define MAX_ROUNDS	10
 
 /*
- * The same at the shared gate, which books what it admits at once; NULL where
+ * The same at the shared gate, which books what it admits at once; false where
  * the keys' locks are needed, as they are for the states of rates.
  */
-static UlClaim *
-ask_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
-		   const UlCharge *charge, TimestampTz *now, int *nclaims)
+static bool
+ask_groups(UlCall *call)
 {
 	for (int round = 0; round < MAX_ROUNDS; round++)
 	{
-		UlClaim    *claims = claims_of_groups(groups, ngroups, requests, count, false,
-											  *now, nclaims);
 		UlOutcome	outcome;
 
-		if (use_rates(claims, *nclaims))
+		make_groups(call);
+		make_claims(call);
+		if (use_rates(call->claims, call->nclaims))
 			break;
-		if (charge != NULL)
-			ul_charge_make_room(charge, claims, *nclaims);
-		outcome = reserve_groups(groups, ngroups, claims, requests, count, *now);
+		if (call->charge != NULL)
+			ul_charge_make_room(call->charge, call->claims, call->nclaims);
+		outcome = reserve_groups(call);
 		if (outcome == UL_ADMITTED || outcome == UL_REFUSED)
-			return claims;
+			return true;
 		if (outcome == UL_UNAVAILABLE)
 			break;
-		*now = ul_now();
+		call->now = ul_now();
 	}
-	return NULL;
+	return false;
 }
 
 /* Adds to what is booked for a request what it has cost beyond what was known then. */
 static void
-book_price(UlGroup *group, const UlUse *use, const UlRequest *request, int64 price)
+book_price(UlKey *key, const UlUse *use, const UlRequest *request, int64 price)
 {
 	UlUse		more = {
 		.bucket_start = use->bucket_start,
 		.event_subtype = use->event_subtype,
+		.of_members = use->of_members,
 		.at = use->at,
 	};
 
-	more.amounts.measure[UL_MEASURE_CREDITS] = price - value_or_zero(request->credits_used);
+	more.amounts.measure[UL_MEASURE_CREDITS] =
+		price - (request->credits_used == NULL ? 0 : *request->credits_used);
 	if (more.amounts.measure[UL_MEASURE_CREDITS] != 0)
-		ul_xact_book(group->key, &more);
+		ul_xact_book(key, &more);
 }
 
 /*
  * Writes down what was admitted, books it where the gate has not, and pays for
- * it (charge NULL: it is free); the event's id.
+ * it, unless it is free; the event's id.
  */
 static int64
-record_requests(UlGroup *groups, const UlRequest *requests, int count, UlCharge *charge,
-				TimestampTz now)
+record_requests(const UlCall *call)
 {
-	int64	   *events = palloc0(sizeof(int64) * count);
+	UlCharge   *charge = call->charge;
+	int64	   *events = palloc0(sizeof(int64) * call->count);
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < call->count; i++)
 	{
-		UlRequest	request = requests[i];
+		UlRequest	request = call->requests[i];
 		const int64 *price = charge == NULL ? NULL : ul_charge_price_of(charge, i);
-		UlGroup    *group = groups;
-		UlUse		use;
+		UlPosting	postings[UL_MAX_SUBJECTS];
+		int			npostings;
 
 		if (request.amount == 0)
 			continue;
-		while (strcmp(group->usage_type, request.usage_type) != 0)
-			group++;
 		if (price != NULL)
 			request.credits_used = price;
 		else if (charge != NULL && !charge->is_had)
 			request.credits_used = charge->given[i].credits_used;
-		use = ul_use_of_request(&request, "use", now);
-		if (!group->booked &&
-			!(is_relaxed(ul_find_type(group->usage_type)) && use_for_good(group->key, &use, 1)))
-			ul_xact_book(group->key, &use);
-		else if (price != NULL)
-			book_price(group, &use, &requests[i], *price);
-		events[i] = ul_log_request(&request, "use", &use);
-		alert_of_use(&request, &use, now);
+		npostings = ul_postings(&request, call->subjects, call->nsubjects, "use", call->now,
+								postings);
+		for (int j = 0; j < npostings; j++)
+		{
+			UlGroup    *group = find_group(call, postings[j].user, request.usage_type);
+
+			if (!group->booked)
+				ul_book_use(group->key, &postings[j].use);
+			else if (price != NULL)
+				book_price(group->key, &postings[j].use, &call->requests[i], *price);
+		}
+		events[i] = ul_log_request(&request, "use", postings, npostings, call->now);
 	}
 	if (charge != NULL)
 		ul_charge_pay(charge, events);
-	return count > 1 ? 0 : events[0];
+	return call->count > 1 ? 0 : events[0];
 }
 
 /*
- * What limits say to requests; what is admitted at the shared gate is booked.
- * What is over a limit, and can be paid for, is asked for again, with room for
- * that, so that nobody else gets what it was not charged for.
+ * Finds out what limits say to the requests; what is admitted at the shared gate
+ * is booked.  What is over a limit, and can be paid for, is asked for again, with
+ * room for that, so that nobody else gets what it was not charged for.
  */
-static UlClaim *
-judge_groups(UlGroup *groups, int ngroups, const UlRequest *requests, int count,
-			 bool dry_run, UlCharge *charge, TimestampTz *now, int *nclaims)
+static void
+judge(UlCall *call)
 {
 	for (int round = 0;; round++)
 	{
-		UlClaim    *claims = NULL;
-		bool		asked;
-
 		/* a hold is a row, which whoever has the key's lock sees */
-		if (!dry_run && requests[0].ttl == 0 && ul_shared_gate() && round < MAX_ROUNDS)
-			claims = ask_groups(groups, ngroups, requests, count, charge, now, nclaims);
-		asked = claims != NULL;
+		bool		asked = !call->dry_run && !is_hold(call) && ul_shared_gate() &&
+		round < MAX_ROUNDS && ask_groups(call);
+
 		if (!asked)
-			claims = read_groups(groups, ngroups, requests, count, dry_run, now, nclaims);
-		for (int i = 0; i < *nclaims; i++)
-			ul_judge_claim(&claims[i]);
-		if (charge == NULL)
-			return claims;
-		if (!ul_charge_price(charge, claims, *nclaims) || !asked)
-			return claims;
+			read_groups(call);
+		for (int i = 0; i < call->nclaims; i++)
+			ul_judge_claim(&call->claims[i]);
+		if (call->charge == NULL ||
+			!ul_charge_price(call->charge, call->claims, call->nclaims) || !asked)
+			return;
 	}
 }
 
-/*
- * Decides, and records what is consumed and admitted; the instant of the
- * decision.
- */
-static TimestampTz
-decide(const UlRequest *requests, int count, bool dry_run, UlDecision *decision)
+/* Decides, and records what is consumed and admitted. */
+static void
+decide(UlCall *call, UlDecision *decision)
 {
-	UlGroup    *groups = palloc(sizeof(UlGroup) * count);
-	bool		holds = requests[0].ttl != 0;
-	UlCharge   *charge = ul_charge_begin(&requests, count);
-	int			ngroups = group_requests(requests, count, groups);
-	TimestampTz now = ul_now();
-	UlClaim    *claims;
-	int			nclaims;
-
 	memset(decision, 0, sizeof(*decision));
-	if (!dry_run)
-	{
-		for (int i = 0; i < ngroups; i++)
-			groups[i].key = ul_xact_key(requests[0].user_id, groups[i].usage_type);
-		if (ngroups > 1)
-			qsort(groups, ngroups, sizeof(UlGroup), compare_groups);
-	}
-	claims = judge_groups(groups, ngroups, requests, count, dry_run, charge, &now, &nclaims);
-	if (nclaims > 0)
-		ul_decide(claims, nclaims, now, decision);
+	call->now = ul_now();
+	call->charge = ul_charge_begin(&call->requests, call->count);
+	judge(call);
+	if (call->nclaims > 0)
+		ul_decide(call->claims, call->nclaims, call->now, decision);
 	else
-		decide_unlimited(requests, groups, ngroups, dry_run, now, decision);
-	if (charge != NULL)
-		ul_charge_decide(charge, dry_run, now, decision);
-	if (dry_run)
-		return now;
+		decide_unlimited(call, decision);
+	if (call->charge != NULL)
+		ul_charge_decide(call->charge, call->dry_run, call->now, decision);
+	if (call->dry_run)
+		return;
 	if (!decision->allowed)
 	{
-		unbook_groups(groups, ngroups, now);
-		return now;
+		unbook_groups(call);
+		return;
 	}
-	ul_store_rates(claims, nclaims);
-	if (!holds)
-		decision->event_id = record_requests(groups, requests, count, charge, now);
-	else if (charge != NULL)
-		ul_charge_hold(charge, decision);
-	return now;
+	ul_store_rates(call->claims, call->nclaims);
+	if (!is_hold(call))
+		decision->event_id = record_requests(call);
+	else if (call->charge != NULL)
+		ul_charge_hold(call->charge, decision);
 }
 
 /* Counts the answer: for the statistics, and a denial for usage_denials. */
@@ -739,19 +593,41 @@ count_decision(const char *user_id, const UlDecision *decision, TimestampTz now)
 	ul_shared_deny(&pin, limit->id, ul_utc_day(now), now);
 }
 
-TimestampTz
+/* Decides about requests that are to happen, not only asked about. */
+static void
+consume(UlCall *call, UlDecision *decision)
+{
+	decide(call, decision);
+	count_decision(call->requests[0].user_id, decision, call->now);
+}
+
+void
 ul_consume(const UlRequest *requests, int count, UlDecision *decision)
 {
-	TimestampTz now = decide(requests, count, false, decision);
+	UlCall		call = {.requests = requests,.count = count};
 
-	count_decision(requests[0].user_id, decision, now);
-	return now;
+	consume(&call, decision);
+}
+
+int
+ul_consume_hold(const UlRequest *request, UlPosting *postings, TimestampTz *now,
+				UlDecision *decision)
+{
+	UlCall		call = {.requests = request,.count = 1};
+
+	consume(&call, decision);
+	*now = call.now;
+	if (!decision->allowed)
+		return 0;
+	return ul_postings(request, call.subjects, call.nsubjects, "use", call.now, postings);
 }
 
 void
 ul_check(const UlRequest *request, UlDecision *decision)
 {
-	(void) decide(request, 1, true, decision);
+	UlCall		call = {.requests = request,.count = 1,.dry_run = true};
+
+	decide(&call, decision);
 }
 
 void
@@ -759,7 +635,8 @@ ul_check_limit(const char *user_id, const char *limit_type, int64 amount, UlDeci
 {
 	const UlLimit *limit = ul_find_limit(limit_type);
 	TimestampTz now = ul_now();
-	UlClaim		claim;
+	UlClaim		claims[UL_MAX_SUBJECTS];
+	int			count;
 
 	memset(decision, 0, sizeof(*decision));
 	if (limit == NULL)
@@ -776,9 +653,11 @@ ul_check_limit(const char *user_id, const char *limit_type, int64 amount, UlDeci
 		decision->retry_after = -1;
 		return;
 	}
-	ul_init_claim(&claim, limit, ul_find_user(user_id), now);
-	claim.requested = amount;
-	ul_read_claims(&claim, 1, user_id, limit->usage_type, now);
-	ul_judge_claim(&claim);
-	ul_decide(&claim, 1, now, decision);
+	count = ul_claims_of_limit(limit, user_id, now, claims);
+	for (int i = 0; i < count; i++)
+		claims[i].requested = amount;
+	ul_read_claims(claims, count);
+	for (int i = 0; i < count; i++)
+		ul_judge_claim(&claims[i]);
+	ul_decide(claims, count, now, decision);
 }

@@ -29,6 +29,8 @@ typedef struct RefundState
 	char	   *event_subtype;
 	bool		booked;
 	TimestampTz bucket_start;
+	char	   *account_id;
+	TimestampTz account_bucket_start;
 	TimestampTz created_at;
 	int64		measures[UL_NMEASURES];
 	int			refunds;
@@ -44,11 +46,13 @@ static void
 report(const UlRequest *request, bool all_subtypes, bool rates, TimestampTz now, UlDecision *decision)
 {
 	const UlType *type = ul_find_type(request->usage_type);
+	const UlUser *subjects[UL_MAX_SUBJECTS];
+	int			nsubjects = ul_request_subjects(request, subjects);
 	UlClaim    *claims;
-	int			nlimits = ul_claims_of_type(type, ul_find_user(request->user_id), now, &claims);
+	int			nclaims = ul_claims_of_type(type, subjects, nsubjects, now, &claims);
 	int			count = 0;
 
-	for (int i = 0; i < nlimits; i++)
+	for (int i = 0; i < nclaims; i++)
 		if ((rates || claims[i].limit->kind != UL_KIND_RATE) &&
 			(all_subtypes || ul_limit_counts(claims[i].limit, request->event_subtype)))
 			claims[count++] = claims[i];
@@ -58,51 +62,10 @@ report(const UlRequest *request, bool all_subtypes, bool rates, TimestampTz now,
 						   decision);
 	else
 	{
-		ul_read_claims(claims, count, request->user_id, request->usage_type, now);
+		ul_read_claims(claims, count);
 		ul_report(claims, count, "ok", now, decision);
 		decision->requested = request->amount;
 	}
-}
-
-/*
- * What must not fall below 0 when something is taken away: any window that
- * contains now and the bucket, or, where none sums amounts, the lifetime.
- */
-static UlTest *
-tests_of_taking(const UlRequest *request, TimestampTz bucket_start, int64 taken,
-				TimestampTz now, int *ntests)
-{
-	const UlType *type = ul_find_type(request->usage_type);
-	const UlUser *user = ul_find_user(request->user_id);
-	UlClaim    *claims;
-	int			count = ul_claims_of_type(type, user, now, &claims);
-	UlTest	   *tests = palloc0(sizeof(UlTest) * (count + 1));
-	bool		limited = false;
-
-	*ntests = 0;
-	for (int i = 0; i < count; i++)
-	{
-		UlClaim    *claim = &claims[i];
-
-		if (!ul_limit_sums(claim->limit) || claim->limit->measure != UL_MEASURE_AMOUNT ||
-			!ul_limit_counts(claim->limit, request->event_subtype))
-			continue;
-		limited = true;
-		if (bucket_start >= claim->sum.start)
-			tests[(*ntests)++].sum = &claim->sum;
-	}
-	if (!limited)
-	{
-		UlSum	   *lifetime = palloc0(sizeof(UlSum));
-
-		lifetime->measure = UL_MEASURE_AMOUNT;
-		lifetime->start = ul_last_reset(user, request->usage_type, DT_NOEND);
-		lifetime->end = DT_NOEND;
-		tests[(*ntests)++].sum = lifetime;
-	}
-	for (int i = 0; i < *ntests; i++)
-		tests[i].requested = taken;
-	return tests;
 }
 
 static void
@@ -113,18 +76,29 @@ report_below_zero(const UlRequest *request)
 			 errmsg("usage of \"%s\" would fall below 0", request->usage_type)));
 }
 
+/* Whether what is to be taken back is there in all tests. */
+static bool
+is_there(const UlTest *tests, int ntests)
+{
+	for (int i = 0; i < ntests; i++)
+		if (tests[i].sum->used < tests[i].requested)
+			return false;
+	return true;
+}
+
 /*
- * Takes a use with negative amounts back: as given, or as make_use makes it of
- * an instant.  It is booked, or an error is raised.
+ * Books a request with negative amounts, or raises an error; what is booked,
+ * their number, and when.
  */
-static void
-take_back(const UlRequest *request, UlUse *use,
-		  void (*make_use) (const UlRequest *request, TimestampTz now, UlUse *use), TimestampTz *now)
+static int
+take_back(const UlRequest *request, const char *operation, UlPosting *postings, TimestampTz *now)
 {
 	UlKey	   *key = ul_xact_key(request->user_id, request->usage_type);
-	int64		taken;
+	UlUse	   *use = &postings[0].use;
 	UlTest	   *tests;
 	int			ntests;
+	int			npostings;
+	bool		locked = false;
 	UlOutcome	outcome;
 
 	/* a setter computes from the level, and must not take away what we do */
@@ -132,52 +106,47 @@ take_back(const UlRequest *request, UlUse *use,
 		ul_gate_lock_taker(key->hash);
 	do
 	{
-		*now = ul_now();
-		if (make_use != NULL)
-			make_use(request, *now, use);
-		taken = -use->amounts.measure[UL_MEASURE_AMOUNT];
-		tests = tests_of_taking(request, use->bucket_start, taken, *now, &ntests);
-		outcome = ul_xact_ask(key, UL_ASK_TAKE, tests, ntests, use, 1, *now);
-	} while (outcome == UL_AGAIN);
-	if (outcome == UL_ADMITTED)
-		return;
+		const UlUser *subjects[UL_MAX_SUBJECTS];
+		int			nsubjects = ul_request_subjects(request, subjects);
 
-	if (outcome == UL_UNAVAILABLE)
-	{
-		(void) ul_xact_lock(key);
 		*now = ul_now();
-		if (make_use != NULL)
-			make_use(request, *now, use);
-		tests = tests_of_taking(request, use->bucket_start, taken, *now, &ntests);
-		ul_xact_read(request->user_id, request->usage_type, UL_ASK_TAKE, tests, ntests, *now);
-		outcome = UL_ADMITTED;
-		for (int i = 0; i < ntests; i++)
-			if (tests[i].sum->used < taken)
-				outcome = UL_REFUSED;
-	}
+		npostings = ul_postings(request, subjects, nsubjects, operation, *now, postings);
+		tests = ul_tests_of_taking(request, &postings[0], *now, &ntests);
+		if (!locked)
+			outcome = ul_xact_ask(key, UL_ASK_TAKE, tests, ntests, use, 1, *now);
+		else
+		{
+			ul_xact_read(request->user_id, request->usage_type, UL_ASK_TAKE, tests, ntests, *now);
+			outcome = is_there(tests, ntests) ? UL_ADMITTED : UL_REFUSED;
+		}
+		if (outcome == UL_UNAVAILABLE)
+		{
+			(void) ul_xact_lock(key);
+			locked = true;
+		}
+	} while (outcome == UL_AGAIN || outcome == UL_UNAVAILABLE);
 	if (outcome == UL_REFUSED)
 		report_below_zero(request);
-	ul_xact_book(key, use);
-}
-
-static void
-make_adjustment(const UlRequest *request, TimestampTz now, UlUse *use)
-{
-	*use = ul_use_of_request(request, "adjust", now);
+	if (locked)
+		ul_xact_book(key, use);
+	if (npostings > 1)
+		ul_book_share(request, &postings[1], *now);
+	return npostings;
 }
 
 void
 ul_adjust(const UlRequest *request, UlDecision *decision)
 {
 	TimestampTz now = ul_now();
-	UlUse		use;
 	int64		event_id;
 
 	(void) ul_type_for_use(request->usage_type);
 	if (request->amount < 0)
 	{
-		take_back(request, &use, make_adjustment, &now);
-		event_id = ul_log_request(request, "adjust", &use);
+		UlPosting	postings[UL_MAX_SUBJECTS];
+		int			npostings = take_back(request, "adjust", postings, &now);
+
+		event_id = ul_log_request(request, "adjust", postings, npostings, now);
 	}
 	else
 		event_id = ul_record(request, "adjust", now);
@@ -290,6 +259,8 @@ read_event(TupleTableSlot *slot, void *arg)
 	state->booked = (strcmp(operation, "use") == 0 || strcmp(operation, "settle") == 0) &&
 		!slot_attisnull(slot, Anum_event_bucket_start);
 	state->bucket_start = ul_slot_time(slot, Anum_event_bucket_start, DT_NOBEGIN);
+	state->account_id = ul_slot_text(slot, Anum_event_account_id);
+	state->account_bucket_start = ul_slot_time(slot, Anum_event_account_bucket_start, DT_NOBEGIN);
 	state->created_at = ul_slot_time(slot, Anum_event_created_at, DT_NOBEGIN);
 	for (int i = 0; i < UL_NMEASURES; i++)
 		state->measures[i] = ul_slot_int8(slot, measure_columns[i], 0);
@@ -323,8 +294,8 @@ void
 ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *decision)
 {
 	RefundState state = {0};
-	UlRequest	request = {0};
-	UlUse		use = {0};
+	UlRequest	request = {.status = "success"};
+	UlPosting	postings[UL_MAX_SUBJECTS];
 	UlEventRow	event = {0};
 	Snapshot	snapshot;
 	TimestampTz now;
@@ -347,6 +318,10 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	request.user_id = state.user_id;
 	request.usage_type = state.usage_type;
 	request.event_subtype = state.event_subtype;
+	request.occurred_at = &state.created_at;
+	request.bucket_start = &state.bucket_start;
+	request.account_id = state.account_id;
+	request.account_bucket_start = &state.account_bucket_start;
 	ul_xact_lock_setter(ul_xact_key(state.user_id, state.usage_type));
 	now = ul_now();
 
@@ -374,12 +349,13 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 		back[i] = measure_back(state.measures[i], state.refunded[i],
 							   state.refunded[UL_MEASURE_AMOUNT] + request.amount,
 							   state.measures[UL_MEASURE_AMOUNT]);
-	use.bucket_start = state.bucket_start;
-	use.event_subtype = state.event_subtype;
-	use.at = state.created_at;
 	for (int i = 0; i < UL_NMEASURES; i++)
-		use.amounts.measure[i] = back[i] = -back[i];
-	take_back(&request, &use, NULL, &now);
+		back[i] = -back[i];
+	request.amount = back[UL_MEASURE_AMOUNT];
+	request.tokens_used = &back[UL_MEASURE_TOKENS];
+	request.credits_used = &back[UL_MEASURE_CREDITS];
+	request.duration_ms = &back[UL_MEASURE_DURATION_MS];
+	(void) take_back(&request, "refund", postings, &now);
 
 	/* written whatever the settings say: it is what keeps a second refund out */
 	event.user_id = state.user_id;
@@ -394,10 +370,13 @@ ul_refund(int64 event_id, const int64 *amount, const char *user_id, UlDecision *
 	event.operation = "refund";
 	event.bucket_start = &state.bucket_start;
 	event.refund_of = &event_id;
+	event.account_id = state.account_id;
+	event.account_bucket_start = state.account_id == NULL ? NULL : &state.account_bucket_start;
 	ul_credit_refund_event(state.user_id, event_id,
-						   state.refunded[UL_MEASURE_AMOUNT] + request.amount,
+						   state.refunded[UL_MEASURE_AMOUNT] - request.amount,
 						   state.measures[UL_MEASURE_AMOUNT]);
 	event_id = ul_write_event(&event);
+	request.amount = -request.amount;
 	report(&request, false, false, now, decision);
 	decision->event_id = event_id;
 }

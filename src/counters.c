@@ -79,7 +79,8 @@ add_times(Datum *values, const UlCounterRow *row)
 	Datum	   *last_at = &values[Anum_counter_last_at - 1];
 	bool		had_uses = has_uses(DatumGetInt64(values[Anum_counter_events - 1]),
 									DatumGetInt64(values[Anum_counter_amount - 1]));
-	bool		adds_uses = has_uses(row->amounts.events, row->amounts.measure[UL_MEASURE_AMOUNT]);
+	bool		adds_uses = !row->of_members &&
+	has_uses(row->amounts.events, row->amounts.measure[UL_MEASURE_AMOUNT]);
 
 	if (had_uses == adds_uses)
 	{
@@ -102,7 +103,7 @@ add_amounts(Datum *values, const UlCounterRow *row)
 	add_times(values, row);
 	for (size_t i = 0; i < UL_NAMOUNTS; i++)
 	{
-		Datum	   *value = &values[Anum_counter_amount - 1 + i];
+		Datum	   *value = &values[ul_counter_column(row, i) - 1];
 		int64		sum;
 
 		if (pg_add_s64_overflow(DatumGetInt64(*value), amounts[i], &sum))

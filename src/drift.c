@@ -72,7 +72,7 @@ add_pending(ul_tallies_hash *tallies, const char *usage_type)
 		tally = ul_tally(tallies, key->user_id);
 		for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
 			for (UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
-				if (cell->bucket_start >= from)
+				if (cell->bucket_start >= from && !cell->of_members)
 					ul_tally_add(&tally->before, frame->amounts.measure[UL_MEASURE_AMOUNT]);
 	}
 }

@@ -31,6 +31,13 @@ extern bool ul_gate_lock(uint64 hash);
 /* The same if it can be had at once; false if not. */
 extern bool ul_gate_try_lock(uint64 hash);
 
+/*
+ * Before a row that every holder of a key's lock writes again is written: a
+ * SERIALIZABLE transaction, which has the lock, keeps it to its end whatever it
+ * rolls back to a savepoint.
+ */
+extern void ul_gate_keep(uint64 hash);
+
 /* Gives a key's lock back that was got for a moment. */
 extern void ul_gate_unlock(uint64 hash);
 
@@ -94,6 +101,12 @@ extern bool ul_gate_try_sum_days(void);
  */
 extern void ul_gate_lock_credits(const char *user_id, bool alone);
 
+/*
+ * Keeps a member from getting members, and his account from becoming a member,
+ * until the transaction ends.
+ */
+extern void ul_gate_lock_membership(const char *user_id, const char *account_id);
+
 /* A question about one sum: would "requested" more be at most "value"? */
 typedef struct UlTest
 {
@@ -103,7 +116,10 @@ typedef struct UlTest
 	bool		denies;			/* false: the answer is yes in any case */
 } UlTest;
 
-/* Called with each committed counter row's bucket, subtype ("" for none), amounts. */
+/*
+ * Called with each committed counter row's bucket, subtype ("" for none) and
+ * amounts, of which an account's members' are part.
+ */
 typedef void (*UlCounterSeen) (TimestampTz bucket_start, const char *event_subtype,
 							   const int64 *measures, void *arg);
 

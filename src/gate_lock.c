@@ -15,11 +15,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "gate.h"
@@ -43,9 +45,11 @@
 #define LOCK_CLASS_ALERT		0x7511
 #define LOCK_CLASS_DAYS			0x7520
 #define LOCK_CLASS_CREDITS		0x7522
+#define LOCK_CLASS_MEMBERSHIP	0x7523
 
-/* Users share this many locks of credits. */
+/* Users share this many locks of credits, and of memberships. */
 #define CREDIT_LOCKS 1024
+#define MEMBERSHIP_LOCKS 1024
 
 /* Separates the two strings, so that ("ab", "c") and ("a", "bc") differ. */
 static uint64
@@ -64,6 +68,24 @@ lock_tag(uint64 hash, uint16 class)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, class);
 	return tag;
+}
+
+/*
+ * Takes a lock that guards a row which is written again and again.  A rollback
+ * to a savepoint gives back what was taken since, but not the SIREAD locks of a
+ * SERIALIZABLE transaction that wrote where others had rolled back: those make
+ * nobody fail only if nobody writes the row until the transaction ends.  So there
+ * the lock stays.
+ */
+static void
+lock_to_end(const LOCKTAG *tag, LOCKMODE mode)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (IsolationIsSerializable())
+		CurrentResourceOwner = TopTransactionResourceOwner;
+	(void) LockAcquire(tag, mode, false, false);
+	CurrentResourceOwner = owner;
 }
 
 uint64
@@ -89,6 +111,15 @@ ul_gate_lock(uint64 hash)
 		return false;
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	return true;
+}
+
+void
+ul_gate_keep(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_KEY);
+
+	if (IsolationIsSerializable())
+		lock_to_end(&tag, ExclusiveLock);
 }
 
 void
@@ -195,7 +226,7 @@ ul_gate_lock_request(const char *user_id, const char *key)
 {
 	LOCKTAG		tag = lock_tag(hash_pair(user_id, key), LOCK_CLASS_REQUEST);
 
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	lock_to_end(&tag, ExclusiveLock);
 }
 
 bool
@@ -212,7 +243,7 @@ ul_gate_lock_hold(const char *hold_id)
 {
 	LOCKTAG		tag = lock_tag(hash_pair("", hold_id), LOCK_CLASS_HOLD);
 
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	lock_to_end(&tag, ExclusiveLock);
 }
 
 void
@@ -259,7 +290,29 @@ ul_gate_lock_credits(const char *user_id, bool alone)
 {
 	LOCKTAG		tag = lock_tag(hash_pair(user_id, "") % CREDIT_LOCKS, LOCK_CLASS_CREDITS);
 
-	(void) LockAcquire(&tag, alone ? ExclusiveLock : ShareLock, false, false);
+	lock_to_end(&tag, alone ? ExclusiveLock : ShareLock);
+}
+
+/*
+ * Members of any accounts do not wait for one another, and neither do accounts
+ * that get members: but who is to be the one keeps out who is to be the other.
+ */
+void
+ul_gate_lock_membership(const char *user_id, const char *account_id)
+{
+	uint32		member = hash_bytes((const unsigned char *) user_id, strlen(user_id)) % MEMBERSHIP_LOCKS;
+	uint32		account = hash_bytes((const unsigned char *) account_id, strlen(account_id)) % MEMBERSHIP_LOCKS;
+
+	for (int i = 0; i < 2; i++)
+	{
+		bool		as_member = (i == 0) == (member < account);
+		LOCKTAG		tag = lock_tag(as_member ? member : account, LOCK_CLASS_MEMBERSHIP);
+
+		if (member == account)
+			(void) LockAcquire(&tag, ShareRowExclusiveLock, false, false);
+		else
+			(void) LockAcquire(&tag, as_member ? RowExclusiveLock : ShareLock, false, false);
+	}
 }
 
 typedef struct ReadState
@@ -277,6 +330,7 @@ read_row(TupleTableSlot *slot, void *arg)
 
 	for (int i = 0; i < UL_NMEASURES; i++)
 		measures[i] = ul_slot_int8(slot, Anum_counter_amount + i, 0);
+	measures[UL_MEASURE_AMOUNT] += ul_slot_int8(slot, Anum_counter_member_amount, 0);
 	state->seen(ul_slot_time(slot, Anum_counter_bucket_start, DT_NOBEGIN), subtype,
 				measures, state->arg);
 	pfree(subtype);

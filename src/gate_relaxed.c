@@ -104,6 +104,7 @@ add_use(UlEntry *entry, const UlRelaxedUse *use, uint64 subtype, UlRef *spare)
 
 	while (ref != 0 &&
 		   (ul_node(ref)->relaxed.xid != 0 || ul_node(ref)->relaxed.subtype != subtype ||
+			ul_node(ref)->relaxed.of_members != use->of_members ||
 			ul_node(ref)->relaxed.bucket_start != use->bucket_start))
 		ref = ul_node(ref)->next;
 	if (ref == 0)
@@ -113,6 +114,7 @@ add_use(UlEntry *entry, const UlRelaxedUse *use, uint64 subtype, UlRef *spare)
 		node->subtype = subtype;
 		node->subtype_text = store_text(use->event_subtype, spare);
 		node->bucket_start = use->bucket_start;
+		node->of_members = use->of_members;
 		node->first_at = use->first_at;
 		node->last_at = use->last_at;
 		node->of_uses = use->of_uses;
@@ -299,6 +301,7 @@ ul_shared_take(UlPin *pin, uint64 xid, UlTaken *taken)
 		{
 			.bucket_start = node->bucket_start,
 				.event_subtype = subtype,
+				.of_members = node->of_members,
 				.amounts = node->amounts,
 				.first_at = node->first_at,
 				.last_at = node->last_at,

@@ -46,6 +46,7 @@ typedef struct UlRelaxedUse
 {
 	TimestampTz bucket_start;
 	const char *event_subtype;	/* "" for none */
+	bool		of_members;		/* an account's share */
 	UlAmounts	amounts;
 	TimestampTz first_at;
 	TimestampTz last_at;

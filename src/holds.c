@@ -162,8 +162,8 @@ hold_taken(const char *hold_id, const UlRequest *request, TimestampTz now)
 }
 
 static void
-insert_hold(const UlRequest *request, const UlDecision *decision,
-			const TimestampTz *bucket_start, TimestampTz now, bool session_bound, Datum answer)
+insert_hold(const UlRequest *request, const UlDecision *decision, const UlPosting *postings,
+			int npostings, TimestampTz now, bool session_bound, Datum answer)
 {
 	TimestampTz expires_at = end_of(now, request->ttl);
 	int			pid = 0;
@@ -179,7 +179,7 @@ insert_hold(const UlRequest *request, const UlDecision *decision,
 	ul_arg_int8(&args, request->amount);
 	arg_int8_or_null(&args, request->tokens_used);
 	ul_arg_int8(&args, decision->credits);
-	arg_int8_or_null(&args, bucket_start);
+	arg_int8_or_null(&args, npostings > 0 ? &postings[0].use.bucket_start : NULL);
 	ul_arg_time(&args, now);
 	ul_arg_time(&args, expires_at);
 	ul_arg_datum(&args, Int64GetDatum(pid), !session_bound);
@@ -188,6 +188,8 @@ insert_hold(const UlRequest *request, const UlDecision *decision,
 	ul_arg_datum(&args, answer, false);
 	ul_arg_int8(&args, decision->overage[UL_MEASURE_AMOUNT]);
 	ul_arg_int8(&args, decision->overage[UL_MEASURE_TOKENS]);
+	ul_arg_text(&args, npostings > 1 ? postings[1].user->user_id : NULL);
+	arg_int8_or_null(&args, npostings > 1 ? &postings[1].use.bucket_start : NULL);
 	ul_execute(UL_INSERT_HOLD, &args);
 }
 
@@ -197,7 +199,8 @@ ul_hold(const UlRequest *request, const char *hold_id, bool session_bound)
 	UlDecision	decision;
 	Datum		answer;
 	TimestampTz now;
-	TimestampTz bucket_start;
+	UlPosting	postings[UL_MAX_SUBJECTS];
+	int			npostings;
 
 	if (hold_id != NULL)
 	{
@@ -207,14 +210,12 @@ ul_hold(const UlRequest *request, const char *hold_id, bool session_bound)
 			return hold->answer;
 	}
 
-	now = ul_consume(request, 1, &decision);
+	npostings = ul_consume_hold(request, postings, &now, &decision);
 	if (!decision.allowed || request->amount == 0)
 		return ul_decision_datum(&decision);
-	bucket_start = ul_bucket_start(ul_find_type(request->usage_type),
-								   ul_find_user(request->user_id), request->usage_type, now, false);
 	decision.hold_id = hold_id == NULL ? ul_make_up_hold_id() : hold_id;
 	answer = ul_decision_datum(&decision);
-	insert_hold(request, &decision, &bucket_start, now, session_bound, answer);
+	insert_hold(request, &decision, postings, npostings, now, session_bound, answer);
 	return answer;
 }
 
@@ -259,7 +260,7 @@ ul_hold_credits(const char *user_id, int64 amount, int64 ttl, const char *hold_i
 	decide_credits(&ledger, amount, &answer);
 	answer.hold_id = hold_id;
 	answer.credits = amount;
-	insert_hold(&request, &answer, NULL, ledger.now, false, ul_decision_datum(&answer));
+	insert_hold(&request, &answer, NULL, 0, ledger.now, false, ul_decision_datum(&answer));
 }
 
 bool
@@ -270,8 +271,34 @@ ul_holds_credits_alone(const char *hold_id)
 	return hold != NULL && hold->usage_type == NULL;
 }
 
+/* The keys that a hold counts for; their number, 0 for one of credits alone. */
+static int
+keys_of_hold(const UlHold *hold, UlKey **keys)
+{
+	if (hold->usage_type == NULL)
+		return 0;
+	keys[0] = ul_xact_key(hold->user_id, hold->usage_type);
+	if (hold->account_id == NULL)
+		return 1;
+	keys[1] = ul_xact_key(hold->account_id, hold->usage_type);
+	return 2;
+}
+
+/* Whom a hold counts for; their number. */
+static int
+subjects_of_hold(const UlHold *hold, const UlUser **subjects)
+{
+	UlRequest	request = {
+		.user_id = hold->user_id,
+		.bucket_start = &hold->bucket_start,
+		.account_id = hold->account_id,
+	};
+
+	return ul_request_subjects(&request, subjects);
+}
+
 /*
- * The hold, with its key locked, and with its user's ledger open if it has any
+ * The hold, with its keys locked, and with its user's ledger open if it has any
  * of his credits; NULL if there is none of that id, an error if it is another
  * user's.  The instant of its state goes to *now.
  */
@@ -279,6 +306,7 @@ static UlHold *
 lock_hold(const char *hold_id, const char *user_id, UlLedger *ledger, TimestampTz *now)
 {
 	UlHold	   *hold;
+	UlKey	   *keys[UL_MAX_SUBJECTS];
 
 	*now = ul_now();
 	hold = ul_find_hold(hold_id, *now);
@@ -288,13 +316,7 @@ lock_hold(const char *hold_id, const char *user_id, UlLedger *ledger, TimestampT
 		unknown_hold(hold_id);
 
 	/* whoever had the lock may have ended it */
-	if (hold->usage_type != NULL)
-	{
-		UlKey	   *key = ul_xact_key(hold->user_id, hold->usage_type);
-
-		(void) ul_xact_lock(key);
-		ul_xact_close(key);
-	}
+	(void) ul_xact_close(keys, keys_of_hold(hold, keys));
 	*now = ul_now();
 	if (hold->credits > 0)
 	{
@@ -339,29 +361,34 @@ admit_more(const UlHold *hold, const UlRequest *request, UlCharge *charge, Times
 		   UlDecision *decision)
 {
 	const UlType *type = ul_find_type(hold->usage_type);
-	const UlUser *user = ul_find_user(hold->user_id);
+	const TimestampTz buckets[] = {hold->bucket_start, hold->account_bucket_start};
+	const UlUser *subjects[UL_MAX_SUBJECTS];
+	int			nsubjects = subjects_of_hold(hold, subjects);
 	int			nlimits = type == NULL ? 0 : type->nlimits;
-	UlClaim    *claims = palloc(sizeof(UlClaim) * Max(nlimits, 1));
+	UlClaim    *claims = palloc(sizeof(UlClaim) * Max(nlimits * nsubjects, 1));
 	int64		measures[UL_NMEASURES];
 	int			count = 0;
 
 	ul_request_measures(request, measures);
-	for (int i = 0; i < nlimits; i++)
+	for (int i = 0; i < nlimits * nsubjects; i++)
 	{
-		const UlLimit *limit = type->limits[i];
+		const UlLimit *limit = type->limits[i % nlimits];
+		int			subject = i / nlimits;
 		UlClaim    *claim = &claims[count];
 
 		if (!ul_limit_sums(limit) ||
 			measures[limit->measure] <= hold->measures[limit->measure] ||
 			!ul_limit_counts(limit, hold->event_subtype) ||
-			!ul_init_claim_of_hold(claim, limit, user, hold->hold_id, hold->bucket_start, now))
+			!ul_init_claim_of_hold(claim, limit, subjects[subject], hold->hold_id,
+								   buckets[subject], now))
 			continue;
+		claim->of_account = subject > 0;
 		claim->requested = measures[limit->measure];
 		claim->has = hold->measures[limit->measure];
 		count++;
 	}
 	if (count > 0)
-		ul_read_claims(claims, count, hold->user_id, hold->usage_type, now);
+		ul_read_claims(claims, count);
 	for (int i = 0; i < count; i++)
 		ul_judge_claim(&claims[i]);
 	if (charge != NULL)
@@ -379,11 +406,13 @@ report_settled(const UlHold *hold, const UlRequest *request, const char *reason,
 			   UlDecision *decision)
 {
 	const UlType *type = ul_find_type(hold->usage_type);
+	const UlUser *subjects[UL_MAX_SUBJECTS];
+	int			nsubjects = subjects_of_hold(hold, subjects);
 	UlClaim    *claims;
-	int			nlimits = ul_claims_of_type(type, ul_find_user(hold->user_id), now, &claims);
+	int			nclaims = ul_claims_of_type(type, subjects, nsubjects, now, &claims);
 	int			count = 0;
 
-	for (int i = 0; i < nlimits; i++)
+	for (int i = 0; i < nclaims; i++)
 		if (ul_limit_counts(claims[i].limit, hold->event_subtype))
 			claims[count++] = claims[i];
 	memset(decision, 0, sizeof(*decision));
@@ -392,8 +421,7 @@ report_settled(const UlHold *hold, const UlRequest *request, const char *reason,
 						   now, decision);
 	else
 	{
-		ul_read_claims_without(claims, count, hold->user_id, hold->usage_type, now,
-							   hold->hold_id);
+		ul_read_claims_without(claims, count, hold->hold_id);
 		ul_report(claims, count, reason, now, decision);
 	}
 }
@@ -475,6 +503,8 @@ ul_settle(const UlHoldEnd *end)
 	request.status = "success";
 	request.metadata = end->metadata == NULL ? hold->metadata : end->metadata;
 	request.bucket_start = &hold->bucket_start;
+	request.account_id = hold->account_id;
+	request.account_bucket_start = &hold->account_bucket_start;
 	ul_request_measures(&request, measures);
 
 	if (hold->state == UL_HOLD_SETTLED)
@@ -560,49 +590,33 @@ collect_hold(const UlHold *hold, void *arg)
 	*holds = lappend(*holds, copy);
 }
 
-static int
-compare_keys(const ListCell *a, const ListCell *b)
-{
-	uint64		left = ((const UlKey *) lfirst(a))->hash;
-	uint64		right = ((const UlKey *) lfirst(b))->hash;
-
-	return left < right ? -1 : left > right ? 1 : 0;
-}
-
 int64
 ul_release_all(const UlHoldEnd *end, const char *usage_type)
 {
 	List	   *holds;
-	List	   *keys = NIL;
 	ListCell   *cell;
 	UlLedger	ledger;
 	bool		opened = false;
 	TimestampTz now;
-	bool		waited;
+	UlKey	  **keys;
+	int			nkeys;
 	int64		count = 0;
 
 	/* whoever was waited for may have taken more */
 	do
 	{
-		waited = false;
 		holds = NIL;
 		ul_read_open_holds(end->user_id, usage_type, ul_now(), collect_hold, &holds);
+		keys = palloc(sizeof(UlKey *) * UL_MAX_SUBJECTS * Max(list_length(holds), 1));
+		nkeys = 0;
 		foreach(cell, holds)
 		{
 			const UlHold *hold = lfirst(cell);
 
 			opened = opened || hold->credits > 0;
-			if (hold->usage_type != NULL)
-				keys = list_append_unique_ptr(keys, ul_xact_key(hold->user_id, hold->usage_type));
+			nkeys += keys_of_hold(hold, keys + nkeys);
 		}
-		list_sort(keys, compare_keys);
-		foreach(cell, keys)
-		{
-			if (ul_xact_lock(lfirst(cell)))
-				waited = true;
-			ul_xact_close(lfirst(cell));
-		}
-	} while (waited);
+	} while (ul_xact_close(keys, nkeys));
 
 	if (opened)
 		ul_ledger_open(&ledger, end->user_id);

@@ -103,6 +103,8 @@ import_usage(const Datum *values, const bool *nulls, void *arg)
 	for (int i = 4; i <= 12; i++)
 		pass_column(&args, values, nulls, i);
 
+	ul_arg_int8(&args, 0);		/* its members' share */
+
 	/* where there is a row already, a slot of our own is added to it */
 	while (ul_execute(UL_IMPORT_COUNTER, &args) == 0)
 	{

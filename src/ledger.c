@@ -36,6 +36,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "alerts.h"
 #include "gate.h"
 #include "grants.h"
 #include "guc.h"
@@ -238,13 +239,16 @@ ul_ledger_spend_fast(const char *user_id, int64 amount, UlCreditEntry *entry)
 	ul_arg_text(&args, user_id);
 	ul_arg_time(&args, now);
 	ul_arg_int8(&args, amount);
-	ul_arg_datum(&args, BoolGetDatum(ul_credits_enabled), false);
-	ul_arg_datum(&args, BoolGetDatum(ul_credits_enabled && ul_daily_refill(user_id, now) > 0), false);
+	ul_arg_time(&args, ul_credits_enabled ? now : DT_NOBEGIN);
+	ul_arg_time(&args, ul_credits_enabled && ul_daily_refill(user_id, now) > 0 ? DT_NOBEGIN : DT_NOEND);
 	ul_arg_text(&args, entry->transaction_type);
 	ul_arg_text(&args, entry->description);
 	ul_arg_datum(&args, JsonbPGetDatum(entry->metadata), entry->metadata == NULL);
 	ul_execute_rows(UL_SPEND_FAST, &args, read_fast_spend, entry);
-	return entry->id != 0;
+	if (entry->id == 0)
+		return false;
+	ul_alert_balance(user_id, entry->balance_after + amount, entry->balance_after, now);
+	return true;
 }
 
 void
@@ -384,6 +388,14 @@ ul_ledger_hold(UlLedger *ledger, int64 amount)
 void
 ul_ledger_end_hold(UlLedger *ledger, int64 amount)
 {
+	Snapshot	snapshot = ul_latest_snapshot(false);
+
+	/* the row is written: what fell due before is dated with its instant */
+	if (!nothing_is_due(ledger))
+		ul_ledger_load(ledger);
+	/* and what holds had that have expired is held no more */
+	read_held(ledger, snapshot);
+	ul_release_snapshot(snapshot);
 	ledger->held = Max(0, ledger->held - amount);
 	ledger->holds_changed = true;
 }
@@ -651,13 +663,24 @@ is_changed(const UlLedger *ledger)
 	return false;
 }
 
-void
-ul_ledger_write(UlLedger *ledger)
+/* The highest of the balances that a ledger's entries began with and came to. */
+static int64
+highest_balance(const UlLedger *ledger)
+{
+	const UlCreditEntry *first = linitial(ledger->entries);
+	int64		highest = first->balance_after - first->amount;
+	ListCell   *cell;
+
+	foreach(cell, ledger->entries)
+		highest = Max(highest, ((UlCreditEntry *) lfirst(cell))->balance_after);
+	return highest;
+}
+
+static void
+write_changes(UlLedger *ledger)
 {
 	ListCell   *cell;
 
-	if (!is_changed(ledger))
-		return;
 	if (ledger->loaded)
 		write_grants(ledger);
 	foreach(cell, ledger->entries)
@@ -670,4 +693,14 @@ ul_ledger_write(UlLedger *ledger)
 	write_row(ledger);
 	foreach(cell, ledger->entries)
 		write_entry(ledger, lfirst(cell));
+}
+
+void
+ul_ledger_write(UlLedger *ledger)
+{
+	if (!is_changed(ledger))
+		return;
+	write_changes(ledger);
+	if (ledger->entries != NIL)
+		ul_alert_balance(ledger->user_id, highest_balance(ledger), ledger->balance, ledger->updated_at);
 }

@@ -52,6 +52,7 @@ typedef struct UlUsers
 	uint64		generation;
 	bool		any_overrides;	/* any user has one */
 	bool		any_resets;
+	bool		any_members;
 	HTAB	   *users;			/* UlUser */
 } UlUsers;
 
@@ -284,6 +285,7 @@ read_alert(TupleTableSlot *slot, void *arg)
 	memset(alert, 0, sizeof(*alert));
 	alert->id = ul_slot_int8(slot, Anum_alert_id, 0);
 	alert->limit_type = ul_slot_text(slot, Anum_alert_limit_type);
+	alert->of_credits = alert->limit_type != NULL && strcmp(alert->limit_type, UL_CREDITS_ALERT) == 0;
 	alert->value = ul_slot_int8(slot, Anum_alert_value, 0);
 	alert->created_at = ul_slot_time(slot, Anum_alert_created_at, DT_NOBEGIN);
 	if (!isnull)
@@ -371,7 +373,8 @@ link_config(UlConfig *into)
 		{
 			UlAlert    *alert = &into->alerts[j];
 
-			if (alert->limit_type != NULL && strcmp(alert->limit_type, limit->limit_type) != 0)
+			if (alert->of_credits ||
+				(alert->limit_type != NULL && strcmp(alert->limit_type, limit->limit_type) != 0))
 				continue;
 			limit->alerts = grow(limit->alerts, limit->nalerts, sizeof(UlAlert *));
 			limit->alerts[limit->nalerts++] = alert;
@@ -423,6 +426,15 @@ get_config(void)
 	return config;
 }
 
+int
+ul_all_alerts(const UlAlert **alerts)
+{
+	const UlConfig *all = get_config();
+
+	*alerts = all->alerts;
+	return all->nalerts;
+}
+
 static bool
 read_subscription(TupleTableSlot *slot, void *arg)
 {
@@ -465,6 +477,13 @@ read_reset(TupleTableSlot *slot, void *arg)
 }
 
 static bool
+read_member(TupleTableSlot *slot, void *arg)
+{
+	((UlUser *) arg)->account_id = ul_slot_text(slot, Anum_member_account_id);
+	return true;
+}
+
+static bool
 found_row(TupleTableSlot *slot, void *arg)
 {
 	*(bool *) arg = true;
@@ -473,7 +492,8 @@ found_row(TupleTableSlot *slot, void *arg)
 
 /*
  * Starts the cache anew.  In most databases no user has an override or a
- * reset: then they need not be looked for user by user.
+ * reset, or belongs to an account: then they need not be looked for user by
+ * user.
  */
 static void
 begin_users(uint64 generation)
@@ -496,6 +516,7 @@ begin_users(uint64 generation)
 	ul_scan(UL_USAGE_LIMIT_OVERRIDES, UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX, 1, &any_user,
 			snapshot, found_row, &fresh->any_overrides);
 	ul_scan(UL_USAGE_RESETS, UL_NTABLES, 0, NULL, snapshot, found_row, &fresh->any_resets);
+	ul_scan(UL_USAGE_MEMBERS, UL_NTABLES, 0, NULL, snapshot, found_row, &fresh->any_members);
 	ul_release_snapshot(snapshot);
 
 	if (users != NULL)
@@ -543,6 +564,8 @@ ul_find_user(const char *user_id)
 	if (users->any_resets)
 		ul_scan(UL_USAGE_RESETS, UL_USAGE_RESETS_PKEY, 1, &key,
 				snapshot, read_reset, &read);
+	if (users->any_members)
+		ul_scan(UL_USAGE_MEMBERS, UL_USAGE_MEMBERS_PKEY, 1, &key, snapshot, read_member, &read);
 	ul_release_snapshot(snapshot);
 	if (read.noverrides > 1)
 		qsort(read.overrides, read.noverrides, sizeof(UlOverride), compare_overrides);

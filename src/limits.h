@@ -51,11 +51,15 @@ typedef struct UlOverride
 	TimestampTz expires_at;
 } UlOverride;
 
-/* A threshold of a limit that is reported */
+/* What usage_alerts calls the balance of credits, as if it were a limit */
+#define UL_CREDITS_ALERT "credits"
+
+/* A threshold of a limit, or of credits, that is reported */
 typedef struct UlAlert
 {
 	int64		id;
 	char	   *limit_type;		/* NULL: every limit */
+	bool		of_credits;
 	char	   *percent;		/* as given; NULL: a value is */
 	int64		millionths;		/* of a percent */
 	int64		value;
@@ -117,6 +121,7 @@ typedef struct UlReset
 typedef struct UlUser
 {
 	char	   *user_id;		/* hash key */
+	char	   *account_id;		/* he belongs to; NULL: none */
 	char	   *tier;
 	char	   *status;			/* NULL: no subscription */
 	TimestampTz status_since;
@@ -154,6 +159,9 @@ extern uint64 ul_limits_generation(void);
 
 /* The limit of that name, or NULL if there is none that is active. */
 extern const UlLimit *ul_find_limit(const char *limit_type);
+
+/* All thresholds, by id; their number. */
+extern int	ul_all_alerts(const UlAlert **alerts);
 
 /* The type's row and limits, or NULL if nothing is known of it. */
 extern const UlType *ul_find_type(const char *usage_type);

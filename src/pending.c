@@ -56,6 +56,8 @@ hold_of_slot(UlHold *hold, TupleTableSlot *slot, TimestampTz now)
 	hold->overage[UL_MEASURE_AMOUNT] = ul_slot_int8(slot, Anum_hold_overage, 0);
 	hold->overage[UL_MEASURE_TOKENS] = ul_slot_int8(slot, Anum_hold_overage_tokens, 0);
 	hold->bucket_start = ul_slot_time(slot, Anum_hold_bucket_start, DT_NOBEGIN);
+	hold->account_id = ul_slot_text(slot, Anum_hold_account_id);
+	hold->account_bucket_start = ul_slot_time(slot, Anum_hold_account_bucket_start, DT_NOBEGIN);
 	hold->created_at = ul_slot_time(slot, Anum_hold_created_at, DT_NOBEGIN);
 	hold->expires_at = ul_slot_time(slot, Anum_hold_expires_at, DT_NOEND);
 	hold->backend_pid = (int) ul_slot_int8(slot, Anum_hold_backend_pid, 0);
@@ -115,30 +117,61 @@ read_open(TupleTableSlot *slot, void *arg)
 	return true;
 }
 
+static bool
+read_open_of_member(TupleTableSlot *slot, void *arg)
+{
+	ReadState  *state = arg;
+	UlHold		hold;
+
+	hold_of_slot(&hold, slot, state->now);
+	hold.bucket_start = hold.account_bucket_start;
+	if (hold.state == UL_HOLD_OPEN)
+		state->seen(&hold, state->arg);
+	return true;
+}
+
 /*
- * The index holds no hold that is settled or released, and is read from now
- * on, so that of those that nobody ended only the ones that count are read.
+ * Reads the holds of somebody, by an index that he leads.  It holds no hold that
+ * is settled or released, and is read from now on, so that of those that nobody
+ * ended only the ones that count are read.
  */
+static void
+read_open_by(UlTable index, const char *user_id, const char *usage_type, UlScanRow read,
+			 ReadState *state)
+{
+	Snapshot	snapshot = ul_latest_snapshot(false);
+	ScanKeyData keys[3];
+
+	ul_key_text(&keys[0], 1, user_id);
+	if (usage_type != NULL)
+	{
+		ul_key_text(&keys[1], 2, usage_type);
+		ul_key_after_time(&keys[2], 3, state->now);
+	}
+	ul_scan(UL_USAGE_HOLDS, index, usage_type == NULL ? 1 : 3, keys, snapshot, read, state);
+	ul_release_snapshot(snapshot);
+}
+
 void
 ul_read_open_holds(const char *user_id, const char *usage_type, TimestampTz now,
 				   UlHoldSeen seen, void *arg)
 {
 	ReadState	state = {.now = now,.seen = seen,.arg = arg};
-	Snapshot	snapshot;
-	ScanKeyData keys[3];
+
+	if (ul_holds_exist())
+		read_open_by(UL_USAGE_HOLDS_OPEN_IDX, user_id, usage_type, read_open, &state);
+}
+
+void
+ul_read_counting_holds(const char *user_id, const char *usage_type, TimestampTz now,
+					   UlHoldSeen seen, void *arg)
+{
+	ReadState	state = {.now = now,.seen = seen,.arg = arg};
 
 	if (!ul_holds_exist())
 		return;
-	snapshot = ul_latest_snapshot(false);
-	ul_key_text(&keys[0], 1, user_id);
-	if (usage_type != NULL)
-	{
-		ul_key_text(&keys[1], 2, usage_type);
-		ul_key_after_time(&keys[2], 3, now);
-	}
-	ul_scan(UL_USAGE_HOLDS, UL_USAGE_HOLDS_OPEN_IDX, usage_type == NULL ? 1 : 3, keys, snapshot,
-			read_open, &state);
-	ul_release_snapshot(snapshot);
+	read_open_by(UL_USAGE_HOLDS_OPEN_IDX, user_id, usage_type, read_open, &state);
+	read_open_by(UL_USAGE_HOLDS_ACCOUNT_IDX, user_id, usage_type, read_open_of_member, &state);
 }
 
 static void

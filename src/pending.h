@@ -40,6 +40,8 @@ typedef struct UlHold
 	int64		overage[UL_NMEASURES];	/* what of it they pay for because it
 										 * is over a limit */
 	TimestampTz bucket_start;	/* where what settles it is booked */
+	char	   *account_id;		/* that it counts for too; NULL: none */
+	TimestampTz account_bucket_start;
 	TimestampTz created_at;
 	TimestampTz expires_at;
 	int			backend_pid;	/* 0: bound to no session */
@@ -67,6 +69,13 @@ extern UlHold *ul_find_hold(const char *hold_id, TimestampTz now);
 typedef void (*UlHoldSeen) (const UlHold *hold, void *arg);
 extern void ul_read_open_holds(const char *user_id, const char *usage_type, TimestampTz now,
 							   UlHoldSeen seen, void *arg);
+
+/*
+ * The same for each hold that counts for a user and type: his own, and those of
+ * the members of an account; bucket_start is where it counts for him.
+ */
+extern void ul_read_counting_holds(const char *user_id, const char *usage_type, TimestampTz now,
+								   UlHoldSeen seen, void *arg);
 
 /*
  * What the holds of a user that are open at an instant have of his balance, as

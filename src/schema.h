@@ -25,6 +25,7 @@ typedef enum UlTable
 	UL_USAGE_HOLDS,
 	UL_USAGE_RATES,
 	UL_USER_SUBSCRIPTIONS,
+	UL_USAGE_MEMBERS,
 	UL_USER_CREDITS,
 	UL_CREDIT_GRANTS,
 	UL_CREDIT_GRANTS_ID_SEQ,
@@ -41,9 +42,12 @@ typedef enum UlTable
 	UL_USAGE_IDEMPOTENCY_PKEY,
 	UL_USAGE_HOLDS_PKEY,
 	UL_USAGE_HOLDS_OPEN_IDX,
+	UL_USAGE_HOLDS_ACCOUNT_IDX,
 	UL_USAGE_HOLDS_CREDITS_IDX,
 	UL_USAGE_RATES_PKEY,
 	UL_USER_SUBSCRIPTIONS_USER_ID_KEY,
+	UL_USAGE_MEMBERS_PKEY,
+	UL_USAGE_MEMBERS_ACCOUNT_ID_IDX,
 	UL_USER_CREDITS_PKEY,
 	UL_CREDIT_GRANTS_PKEY,
 	UL_CREDIT_GRANTS_ID_IDX,
@@ -78,7 +82,8 @@ typedef enum UlSignal
 {
 	UL_SIGNAL_SCHEMA,			/* the schema itself: saved plans */
 	UL_SIGNAL_CONFIG,			/* limits, tier overrides, types, actions */
-	UL_SIGNAL_USERS,			/* subscriptions, user overrides, resets */
+	UL_SIGNAL_USERS,			/* subscriptions, user overrides, resets,
+								 * members */
 	UL_NSIGNALS
 } UlSignal;
 

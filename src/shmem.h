@@ -133,6 +133,7 @@ typedef struct UlRelaxedNode
 	TimestampTz first_at;
 	TimestampTz last_at;
 	bool		of_uses;		/* the times are of uses */
+	bool		of_members;		/* an account's share */
 } UlRelaxedNode;
 
 /* How often a limit has denied on a UTC day */

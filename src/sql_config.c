@@ -20,6 +20,7 @@
 PG_FUNCTION_INFO_V1(usage_set_limit);
 PG_FUNCTION_INFO_V1(usage_set_override);
 PG_FUNCTION_INFO_V1(usage_set_tier);
+PG_FUNCTION_INFO_V1(usage_set_member);
 PG_FUNCTION_INFO_V1(usage_install_defaults);
 
 /* Passes an argument on as it is. */
@@ -212,6 +213,23 @@ usage_set_tier(PG_FUNCTION_ARGS)
 	if (row == (Datum) 0)
 		PG_RETURN_NULL();
 	return row;
+}
+
+Datum
+usage_set_member(PG_FUNCTION_ARGS)
+{
+	UlArgs		args = {0};
+	bool		isnull;
+
+	ul_arg_text(&args, ul_arg_user_id(fcinfo, 0));
+	ul_prevent_read_only("usage_set_member()");
+	if (PG_ARGISNULL(1))
+	{
+		(void) ul_execute(UL_REMOVE_MEMBER, &args);
+		PG_RETURN_NULL();
+	}
+	ul_arg_text(&args, ul_arg_name(fcinfo, 1, "account_id"));
+	return ul_execute_value(UL_SET_MEMBER, &args, &isnull);
 }
 
 Datum

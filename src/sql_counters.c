@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "counters.h"
 #include "day_sums.h"
 #include "store.h"
 #include "tables.h"
@@ -69,10 +70,10 @@ is_ours(const TriggerData *trigger, const UlCounterRow *row)
 		return false;
 	for (int i = 0; i < UL_NMEASURES; i++)
 	{
-		int64		before = update ?
-		int8_of(trigger->tg_trigtuple, tupdesc, Anum_counter_amount + i) : 0;
+		AttrNumber	column = ul_counter_column(row, i);
+		int64		before = update ? int8_of(trigger->tg_trigtuple, tupdesc, column) : 0;
 
-		if (int8_of(tuple, tupdesc, Anum_counter_amount + i) - before != row->amounts.measure[i])
+		if (int8_of(tuple, tupdesc, column) - before != row->amounts.measure[i])
 			return false;
 	}
 	return true;

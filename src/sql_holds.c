@@ -45,6 +45,7 @@ usage_hold(PG_FUNCTION_ARGS)
 		.usage_type = ul_arg_usage_type(fcinfo, 1),
 		.amount = ul_arg_amount(fcinfo, 2, "amount"),
 		.ttl = ul_arg_ttl(fcinfo, 3),
+		.status = "success",
 		.event_subtype = ul_arg_subtype(fcinfo, 6),
 		.tokens_used = ul_arg_optional_amount(fcinfo, 7, "tokens_used"),
 		.metadata = ul_arg_jsonb(fcinfo, 8),

@@ -96,6 +96,7 @@ static const struct
 	{"usage_revoke", ADMIN},
 	{"usage_set_gauge", ADMIN},
 	{"usage_set_limit", ADMIN},
+	{"usage_set_member", BILLING | ADMIN},
 	{"usage_set_override", BILLING | ADMIN},
 	{"usage_set_tier", BILLING | ADMIN},
 	{"usage_settle", APP | ADMIN},

@@ -100,18 +100,20 @@ usage_limits_count_users(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(ul_count_users());
 }
 
-/* Every limit's claim on a user, read. */
+/* Every limit's claim on a user, or on his account where that has less left, read. */
 static UlClaim *
 claims_of_user(const char *user_id, TimestampTz now, int *count)
 {
-	const UlUser *user = ul_find_user(user_id);
 	UlLimit    *const *limits = ul_all_limits(count);
 	UlClaim    *claims = palloc(sizeof(UlClaim) * Max(*count, 1));
 
 	for (int i = 0; i < *count; i++)
 	{
-		ul_init_claim(&claims[i], limits[i], user, now);
-		ul_read_claims(&claims[i], 1, user_id, limits[i]->usage_type, now);
+		UlClaim		both[UL_MAX_SUBJECTS];
+		int			nclaims = ul_claims_of_limit(limits[i], user_id, now, both);
+
+		ul_read_claims(both, nclaims);
+		claims[i] = *ul_tightest_claim(both, nclaims);
 	}
 	return claims;
 }
@@ -144,7 +146,7 @@ append_claim(StringInfo json, const UlClaim *claim, bool with_details)
 		appendStringInfoString(json, ",\"usageType\":");
 		escape_json(json, claim->limit->usage_type);
 		appendStringInfo(json, ",\"kind\":\"%s\",\"source\":\"%s\",\"title\":",
-						 ul_kind_names[claim->limit->kind], ul_source_names[claim->source]);
+						 ul_kind_names[claim->limit->kind], ul_claim_source(claim));
 		if (claim->limit->description == NULL)
 			appendStringInfoString(json, "null");
 		else
@@ -240,14 +242,16 @@ usage_explain(PG_FUNCTION_ARGS)
 	int64		amount = ul_arg_amount(fcinfo, 2, "amount");
 	const UlType *type = ul_type_for_check(usage_type);
 	TimestampTz now = ul_now();
+	const UlUser *subjects[UL_MAX_SUBJECTS];
+	int			nsubjects = ul_subjects(user_id, subjects);
 	UlClaim    *claims;
-	int			count = ul_claims_of_type(type, ul_find_user(user_id), now, &claims);
+	int			count = ul_claims_of_type(type, subjects, nsubjects, now, &claims);
 
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < count; i++)
 		claims[i].requested = claims[i].limit->kind == UL_KIND_CONCURRENCY ? Min(amount, 1) :
 			claims[i].limit->measure == UL_MEASURE_AMOUNT ? amount : 0;
-	ul_read_claims(claims, count, user_id, usage_type, now);
+	ul_read_claims(claims, count);
 	for (int i = 0; i < count; i++)
 	{
 		UlClaim    *claim = &claims[i];
@@ -259,7 +263,7 @@ usage_explain(PG_FUNCTION_ARGS)
 		values[LIMIT_TYPE] = CStringGetTextDatum(claim->limit->limit_type);
 		values[APPLIES] = BoolGetDatum(applies);
 		values[VALUE] = Int64GetDatum(claim->value);
-		values[SOURCE] = CStringGetTextDatum(ul_source_names[claim->source]);
+		values[SOURCE] = CStringGetTextDatum(ul_claim_source(claim));
 		values[WINDOW_START] = TimestampTzGetDatum(claim->sum.start);
 		nulls[WINDOW_START] = claim->sum.start == DT_NOBEGIN;
 		values[WINDOW_END] = TimestampTzGetDatum(claim->sum.end);

@@ -50,7 +50,6 @@ usage_status(PG_FUNCTION_ARGS)
 	};
 	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	const char *user_id = ul_arg_user_id(fcinfo, 0);
-	const UlUser *user = ul_find_user(user_id);
 	TimestampTz now = ul_now();
 	int			count;
 	UlLimit    *const *limits = ul_all_limits(&count);
@@ -61,12 +60,14 @@ usage_status(PG_FUNCTION_ARGS)
 		UlLimit    *limit = limits[i];
 		Datum		values[NCOLUMNS] = {0};
 		bool		nulls[NCOLUMNS] = {0};
-		UlClaim		claim;
+		UlClaim		claims[UL_MAX_SUBJECTS];
+		int			nclaims = ul_claims_of_limit(limit, user_id, now, claims);
+		UlClaim    *claim;
 		TimestampTz reset_at;
 
-		ul_init_claim(&claim, limit, user, now);
-		ul_read_claims(&claim, 1, user_id, limit->usage_type, now);
-		reset_at = ul_claim_resets_at(&claim);
+		ul_read_claims(claims, nclaims);
+		claim = ul_tightest_claim(claims, nclaims);
+		reset_at = ul_claim_resets_at(claim);
 
 		values[LIMIT_TYPE] = CStringGetTextDatum(limit->limit_type);
 		values[USAGE_TYPE] = CStringGetTextDatum(limit->usage_type);
@@ -75,20 +76,20 @@ usage_status(PG_FUNCTION_ARGS)
 			values[PERIOD] = IntervalPGetDatum(limit->interval);
 		else
 			nulls[PERIOD] = true;
-		values[TIER] = CStringGetTextDatum(ul_effective_tier(user, now));
-		values[ALLOWED] = BoolGetDatum(ul_claim_admits(&claim));
-		values[CURRENT] = Int64GetDatum(ul_claim_used(&claim));
-		values[LIMIT] = Int64GetDatum(claim.value);
-		if (claim.value < 0)
+		values[TIER] = CStringGetTextDatum(ul_effective_tier(claim->user, now));
+		values[ALLOWED] = BoolGetDatum(ul_claim_admits(claim));
+		values[CURRENT] = Int64GetDatum(ul_claim_used(claim));
+		values[LIMIT] = Int64GetDatum(claim->value);
+		if (claim->value < 0)
 			nulls[REMAINING] = nulls[PERCENT_USED] = true;
 		else
 		{
-			values[REMAINING] = Int64GetDatum(ul_claim_remaining(&claim, ul_claim_used(&claim)));
-			values[PERCENT_USED] = percent_used(ul_claim_used(&claim), claim.value);
+			values[REMAINING] = Int64GetDatum(ul_claim_remaining(claim, ul_claim_used(claim)));
+			values[PERCENT_USED] = percent_used(ul_claim_used(claim), claim->value);
 		}
 		values[RESET_AT] = TimestampTzGetDatum(reset_at);
 		nulls[RESET_AT] = reset_at == DT_NOEND;
-		values[SOURCE] = CStringGetTextDatum(ul_source_names[claim.source]);
+		values[SOURCE] = CStringGetTextDatum(ul_claim_source(claim));
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
@@ -17,8 +18,10 @@
 #include "utils/timestamp.h"
 
 #include "costs.h"
+#include "gate.h"
 #include "guc.h"
 #include "limits.h"
+#include "scan.h"
 #include "schema.h"
 #include "store.h"
 #include "tables.h"
@@ -31,6 +34,7 @@ PG_FUNCTION_INFO_V1(usage_limits_log_change);
 PG_FUNCTION_INFO_V1(usage_limits_read_only);
 PG_FUNCTION_INFO_V1(usage_limits_append_only);
 PG_FUNCTION_INFO_V1(usage_limits_cost_check);
+PG_FUNCTION_INFO_V1(usage_limits_member_check);
 
 #define MAX_COLUMNS 32
 
@@ -432,7 +436,8 @@ usage_limits_changed(PG_FUNCTION_ARGS)
 		ul_send_signal(UL_SIGNAL_CONFIG);
 		ul_send_signal(UL_SIGNAL_USERS);
 	}
-	else if (relid == schema->oid[UL_USER_SUBSCRIPTIONS] || relid == schema->oid[UL_USAGE_RESETS])
+	else if (relid == schema->oid[UL_USER_SUBSCRIPTIONS] || relid == schema->oid[UL_USAGE_RESETS] ||
+			 relid == schema->oid[UL_USAGE_MEMBERS])
 		ul_send_signal(UL_SIGNAL_USERS);
 	else
 		ul_send_signal(UL_SIGNAL_CONFIG);
@@ -498,4 +503,53 @@ usage_limits_cost_check(PG_FUNCTION_ARGS)
 				 errmsg("usage of \"%s\" cannot cost credits", usage_type),
 				 errdetail("A limit of that type has durability relaxed.")));
 	return end_row(trigger, row);
+}
+
+static bool
+found_row(TupleTableSlot *slot, void *arg)
+{
+	*(bool *) arg = true;
+	return false;
+}
+
+/* Whether usage_members has a row for a value of the index's first column. */
+static bool
+has_membership(UlTable index, const char *value)
+{
+	Snapshot	snapshot = ul_latest_snapshot(false);
+	ScanKeyData key;
+	bool		found = false;
+
+	ul_key_text(&key, 1, value);
+	ul_scan(UL_USAGE_MEMBERS, index, 1, &key, snapshot, found_row, &found);
+	ul_release_snapshot(snapshot);
+	return found;
+}
+
+Datum
+usage_limits_member_check(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = trigger_data(fcinfo);
+	Row		   *row = begin_row(trigger);
+	const char *user_id = row_text(row, Anum_member_user_id);
+	const char *account_id = row_text(row, Anum_member_account_id);
+
+	if (strcmp(user_id, account_id) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a user cannot be a member of himself")));
+	ul_gate_lock_membership(user_id, account_id);
+	/* the statement's other rows are there too */
+	CommandCounterIncrement();
+	if (has_membership(UL_USAGE_MEMBERS_PKEY, account_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" cannot have members", account_id),
+				 errdetail("It is a member of an account, and accounts do not nest.")));
+	if (has_membership(UL_USAGE_MEMBERS_ACCOUNT_ID_IDX, user_id))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" cannot be a member of an account", user_id),
+				 errdetail("It has members, and accounts do not nest.")));
+	return PointerGetDatum(NULL);
 }

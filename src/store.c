@@ -55,7 +55,7 @@
 #define ADD_TO_EXISTING \
 	" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET " \
 	ADD("amount") ADD("tokens_used") ADD("credits_used") ADD("duration_ms") \
-	ADD("events") ADD("failed_events") ADD("cancelled_events") \
+	ADD("events") ADD("failed_events") ADD("cancelled_events") ADD("member_amount") \
 	TIME_OF_USE("least", "first_at") ", " TIME_OF_USE("greatest", "last_at")
 
 static const UlStatementText statements[UL_NSTATEMENTS] = {
@@ -71,11 +71,11 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 	[UL_INSERT_EVENT] = {
 		"INSERT INTO @.usage_events (id, user_id, event_type, event_subtype, project_id, scene_id,"
 		" tokens_used, credits_used, duration_ms, status, error_message, metadata,"
-		" created_at, amount, operation, bucket_start, refund_of)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
-		17, {INT8OID, TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID,
+		" created_at, amount, operation, bucket_start, refund_of, account_id, account_bucket_start)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+		19, {INT8OID, TEXTOID, TEXTOID, TEXTOID, UUIDOID, UUIDOID,
 			INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, JSONBOID,
-		TIMESTAMPTZOID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT8OID}
+		TIMESTAMPTZOID, INT8OID, TEXTOID, TIMESTAMPTZOID, INT8OID, TEXTOID, TIMESTAMPTZOID}
 	},
 	[UL_INSERT_RESET] = {
 		"INSERT INTO @.usage_resets (user_id, usage_type, reset_at) VALUES ($1, $2, $3)",
@@ -111,20 +111,21 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 	},
 	[UL_SLOTS_TO_FOLD] = {
 		"SELECT c.user_id, c.usage_type FROM @.usage_counters c"
-		" WHERE c.slot <> 0 GROUP BY c.user_id, c.usage_type ORDER BY count(*) DESC, 1, 2 LIMIT $1",
+		" WHERE c.slot NOT IN (-1, 0) GROUP BY c.user_id, c.usage_type ORDER BY count(*) DESC, 1, 2 LIMIT $1",
 		1, {INT8OID}
 	},
 	[UL_FOLD_SLOTS] = {
 		"WITH gone AS (DELETE FROM @.usage_counters c WHERE c.user_id = $1 AND c.usage_type = $2"
-		" AND c.slot <> 0 RETURNING c.*),"
-		" sums AS (SELECT g.user_id, g.usage_type, g.bucket_start, g.event_subtype, 0::int8 AS slot,"
+		" AND c.slot NOT IN (-1, 0) RETURNING c.*),"
+		" sums AS (SELECT g.user_id, g.usage_type, g.bucket_start, g.event_subtype,"
+		" least(sign(g.slot)::int8, 0) AS slot, sum(g.member_amount)::int8 AS member_amount,"
 		" sum(g.amount)::int8 AS amount, sum(g.tokens_used)::int8 AS tokens_used,"
 		" sum(g.credits_used)::int8 AS credits_used, sum(g.duration_ms)::int8 AS duration_ms,"
 		" sum(g.events)::int8 AS events, sum(g.failed_events)::int8 AS failed_events,"
 		" sum(g.cancelled_events)::int8 AS cancelled_events,"
 		" coalesce(min(g.first_at) FILTER (WHERE " HAS_USES("g.events", "g.amount") "), min(g.first_at)) AS first_at,"
 		" coalesce(max(g.last_at) FILTER (WHERE " HAS_USES("g.events", "g.amount") "), max(g.last_at)) AS last_at"
-		" FROM gone g GROUP BY g.user_id, g.usage_type, g.bucket_start, g.event_subtype),"
+		" FROM gone g GROUP BY g.user_id, g.usage_type, g.bucket_start, g.event_subtype, sign(g.slot)),"
 		" kept AS (INSERT INTO @.usage_counters AS c (" UL_COUNTER_COLUMNS ") SELECT " UL_COUNTER_COLUMNS " FROM sums"
 		ADD_TO_EXISTING ")"
 		" SELECT count(*) FROM gone",
@@ -586,11 +587,14 @@ void
 ul_write_counter(const UlCounterRow *row)
 {
 	UlArgs		args = {0};
-	const int64 *amounts = (const int64 *) &row->amounts;
+	UlAmounts	own = row->amounts;
+	const int64 *amounts = (const int64 *) &own;
 
 	/* the row is there for all but the first use of a bucket */
 	if (row->add && !row->likely_new && ul_add_to_counter(row))
 		return;
+	if (row->of_members)
+		own.measure[UL_MEASURE_AMOUNT] = 0;
 	ul_arg_text(&args, row->user_id);
 	ul_arg_text(&args, row->usage_type);
 	ul_arg_time(&args, row->bucket_start);
@@ -600,6 +604,7 @@ ul_write_counter(const UlCounterRow *row)
 		ul_arg_int8(&args, amounts[i]);
 	ul_arg_time(&args, row->first_at);
 	ul_arg_time(&args, row->last_at);
+	ul_arg_int8(&args, row->amounts.measure[UL_MEASURE_AMOUNT] - own.measure[UL_MEASURE_AMOUNT]);
 	ul_execute(row->add ? UL_ADD_TO_COUNTER : UL_INSERT_COUNTER, &args);
 }
 
@@ -664,6 +669,8 @@ ul_write_event(const UlEventRow *row)
 	ul_arg_text(&args, row->operation);
 	arg_int8_or_null(&args, row->bucket_start);
 	arg_int8_or_null(&args, row->refund_of);
+	ul_arg_text(&args, row->account_id);
+	arg_int8_or_null(&args, row->account_bucket_start);
 	ul_execute(UL_INSERT_EVENT, &args);
 	return id;
 }

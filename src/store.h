@@ -54,6 +54,8 @@ typedef enum UlStatement
 	UL_UPDATE_TIER_OVERRIDE,
 	UL_INSERT_OVERRIDE,
 	UL_SET_TIER,
+	UL_SET_MEMBER,
+	UL_REMOVE_MEMBER,
 	UL_DEFAULT_LIMITS,
 	UL_DEFAULT_ACTIONS,
 	UL_LOG_CHANGE,
@@ -115,11 +117,11 @@ extern const UlStatementText ul_import_statements[UL_NSTATEMENTS];
 #define UL_COUNTER_COLUMNS \
 	"user_id, usage_type, bucket_start, event_subtype, slot," \
 	" amount, tokens_used, credits_used, duration_ms," \
-	" events, failed_events, cancelled_events, first_at, last_at"
+	" events, failed_events, cancelled_events, first_at, last_at, member_amount"
 #define UL_COUNTER_VALUES \
-	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
-#define UL_COUNTER_TYPES 14, {TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT8OID, \
-	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID}
+	"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+#define UL_COUNTER_TYPES 15, {TEXTOID, TEXTOID, TIMESTAMPTZOID, TEXTOID, INT8OID, \
+	INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}
 
 /* Append a parameter; a NULL pointer is null. */
 extern void ul_arg_text(UlArgs *args, const char *value);
@@ -178,6 +180,8 @@ typedef struct UlCounterRow
 	int64		slot;
 	bool		add;			/* to the row, if there is one */
 	bool		likely_new;		/* the row is probably not there yet */
+	bool		of_members;		/* an account's share: its amount is
+								 * member_amount */
 	ItemPointer place;			/* where it may be, or NULL; set to where it
 								 * is */
 	UlAmounts	amounts;
@@ -210,6 +214,8 @@ typedef struct UlEventRow
 	const char *operation;
 	const TimestampTz *bucket_start;
 	const int64 *refund_of;
+	const char *account_id;
+	const TimestampTz *account_bucket_start;
 } UlEventRow;
 
 /* Inserts an event; returns its id. */

@@ -88,6 +88,18 @@ const UlStatementText ul_config_statements[UL_NSTATEMENTS] = {
 		11, {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID,
 		TEXTOID, TEXTOID, JSONBOID, TIMESTAMPTZOID}
 	},
+	[UL_SET_MEMBER] = {
+		"INSERT INTO @.usage_members AS m (user_id, account_id) VALUES ($1, $2)"
+		" ON CONFLICT (user_id) DO UPDATE SET account_id = excluded.account_id,"
+		" created_at = CASE WHEN m.account_id = excluded.account_id THEN m.created_at"
+		" ELSE excluded.created_at END"
+		" RETURNING m",
+		2, {TEXTOID, TEXTOID}
+	},
+	[UL_REMOVE_MEMBER] = {
+		"DELETE FROM @.usage_members m WHERE m.user_id = $1",
+		1, {TEXTOID}
+	},
 	[UL_DEFAULT_LIMITS] = {
 		"INSERT INTO @.usage_limits_config (limit_type, free_tier_limit, pro_tier_limit, description) VALUES"
 		" ('prompts_daily', 10, 100, 'AI generation prompts per day'),"

@@ -26,10 +26,11 @@ const UlStatementText ul_hold_statements[UL_NSTATEMENTS] = {
 	[UL_INSERT_HOLD] = {
 		"INSERT INTO @.usage_holds (hold_id, user_id, usage_type, event_subtype, amount, tokens_used, credits,"
 		" bucket_start, created_at, expires_at, backend_pid, backend_start, metadata, state, answer,"
-		" overage, overage_tokens)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'open', $14, $15, $16)",
-		16, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
-		TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, JSONBOID, UL_DECISION_TYPE, INT8OID, INT8OID}
+		" overage, overage_tokens, account_id, account_bucket_start)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'open', $14, $15, $16, $17, $18)",
+		18, {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID,
+			TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, JSONBOID, UL_DECISION_TYPE, INT8OID, INT8OID,
+		TEXTOID, TIMESTAMPTZOID}
 	},
 	[UL_END_HOLD] = {
 		FIND_HOLD " state = $4, ended_at = $3, settled_amount = $5, settled_tokens = $6,"

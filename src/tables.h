@@ -105,6 +105,13 @@ enum
 
 enum
 {
+	Anum_member_user_id = 1,
+	Anum_member_account_id,
+	Anum_member_created_at
+};
+
+enum
+{
 	Anum_counter_user_id = 1,
 	Anum_counter_usage_type,
 	Anum_counter_bucket_start,
@@ -118,7 +125,8 @@ enum
 	Anum_counter_failed_events,
 	Anum_counter_cancelled_events,
 	Anum_counter_first_at,
-	Anum_counter_last_at
+	Anum_counter_last_at,
+	Anum_counter_member_amount
 };
 
 enum
@@ -139,7 +147,9 @@ enum
 	Anum_event_amount,
 	Anum_event_operation,
 	Anum_event_bucket_start,
-	Anum_event_refund_of
+	Anum_event_refund_of,
+	Anum_event_account_id,
+	Anum_event_account_bucket_start
 };
 
 enum
@@ -180,7 +190,8 @@ enum
 	Anum_hold_settled_tokens,
 	Anum_hold_answer,
 	Anum_hold_overage,
-	Anum_hold_overage_tokens
+	Anum_hold_overage_tokens,
+	Anum_hold_account_bucket_start
 };
 
 enum

@@ -68,14 +68,16 @@ cell_hash(const UlCell *cell)
 
 	hash = hash_combine(hash, hash_bytes((const unsigned char *) &cell->bucket_start,
 										 sizeof(cell->bucket_start)));
-	return hash_combine(hash, hash_bytes((const unsigned char *) cell->event_subtype,
-										 strlen(cell->event_subtype)));
+	return hash_combine(hash + cell->of_members,
+						hash_bytes((const unsigned char *) cell->event_subtype,
+								   strlen(cell->event_subtype)));
 }
 
 static bool
 same_cell(const UlCell *a, const UlCell *b)
 {
 	return a->key == b->key && a->bucket_start == b->bucket_start &&
+		a->of_members == b->of_members &&
 		strcmp(a->event_subtype, b->event_subtype) == 0;
 }
 
@@ -554,6 +556,7 @@ ul_xact_cell(UlKey *key, const UlUse *use)
 		.key = key,
 		.bucket_start = use->bucket_start,
 		.event_subtype = unconstify(char *, use->event_subtype == NULL ? "" : use->event_subtype),
+		.of_members = use->of_members,
 	};
 	CellEntry  *entry = cells_lookup(current->cells, &sought);
 	UlCell	   *cell;
@@ -565,6 +568,7 @@ ul_xact_cell(UlKey *key, const UlUse *use)
 	cell->key = key;
 	cell->bucket_start = use->bucket_start;
 	cell->event_subtype = MemoryContextStrdup(current->context, sought.event_subtype);
+	cell->of_members = use->of_members;
 	(void) cells_insert(current->cells, cell, &found);
 	cell->next_in_key = key->cells;
 	key->cells = cell;
@@ -625,7 +629,7 @@ ul_xact_add(UlCell *cell, const UlUse *use)
 	UlTimes		times = {
 		.first_at = use->at,
 		.last_at = use->at,
-		.of_uses = use->amounts.failed_events == 0 && use->amounts.cancelled_events == 0,
+		.of_uses = ul_is_use(use),
 	};
 
 	ul_add_amounts(&frame->amounts, &use->amounts);

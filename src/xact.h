@@ -46,12 +46,16 @@ struct UlFrame
 	UlFrame    *next_in_level;
 };
 
-/* A bucket and subtype of a key: what becomes a row of usage_counters */
+/*
+ * A bucket and subtype of a key, used by itself or by an account's members: what
+ * becomes a row of usage_counters
+ */
 struct UlCell
 {
 	UlKey	   *key;
 	TimestampTz bucket_start;
 	char	   *event_subtype;	/* "" for none */
+	bool		of_members;
 	UlFrame    *top;			/* innermost level, or NULL */
 	UlAmounts	written;		/* already in the table */
 	UlRef		record;			/* of the shared gate; 0: none */
@@ -98,10 +102,11 @@ extern UlKey *ul_xact_keys(void);
 extern bool ul_xact_lock(UlKey *key);
 
 /*
- * Has whoever asks the shared gate about a locked key wait for its lock, as
- * those do who lock it.
+ * Locks keys, in the order in which everybody locks several, and has whoever
+ * asks the shared gate about them wait for their locks, as those do who lock
+ * them.  True if it had to wait.
  */
-extern void ul_xact_close(UlKey *key);
+extern bool ul_xact_close(UlKey **keys, int count);
 
 /* Keeps other setters of the key out, to the end of the transaction. */
 extern void ul_xact_lock_setter(UlKey *key);
@@ -111,9 +116,14 @@ typedef struct UlUse
 {
 	TimestampTz bucket_start;
 	const char *event_subtype;	/* NULL or "": none */
+	bool		of_members;		/* an account's share of a member's use */
 	UlAmounts	amounts;
 	TimestampTz at;
 } UlUse;
+
+/* Whether amounts are of a use, and not of one that failed or of an account's members. */
+extern bool ul_is_use(const UlUse *use);
+
 
 /*
  * Asks the shared gate, and books the uses if it admits: see ul_shared_ask.

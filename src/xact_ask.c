@@ -229,13 +229,30 @@ ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
 	ul_shared_read(pin, ask, tests, ntests, locked);
 }
 
-/* Sums that are not known are read by whoever gets the lock. */
-void
-ul_xact_close(UlKey *key)
+static int
+compare_keys(const void *a, const void *b)
 {
-	Assert(key->locked_level > 0);
-	if (ul_shared_gate())
-		ul_shared_mark(&key->pin);
+	uint64		left = (*(UlKey *const *) a)->hash;
+	uint64		right = (*(UlKey *const *) b)->hash;
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/* Sums that are not known are read by whoever gets the lock. */
+bool
+ul_xact_close(UlKey **keys, int count)
+{
+	bool		waited = false;
+
+	qsort(keys, count, sizeof(UlKey *), compare_keys);
+	for (int i = 0; i < count; i++)
+	{
+		if (ul_xact_lock(keys[i]))
+			waited = true;
+		if (ul_shared_gate())
+			ul_shared_mark(&keys[i]->pin);
+	}
+	return waited;
 }
 
 void

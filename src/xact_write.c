@@ -38,6 +38,13 @@ ul_subtract_amounts(UlAmounts *sum, const UlAmounts *amounts)
 		to[i] -= from[i];
 }
 
+bool
+ul_is_use(const UlUse *use)
+{
+	return !use->of_members &&
+		use->amounts.failed_events == 0 && use->amounts.cancelled_events == 0;
+}
+
 void
 ul_add_times(UlTimes *to, const UlTimes *times)
 {
@@ -128,6 +135,9 @@ write_row(UlKey *key, UlCounterRow *row)
 	if (!row->add)
 		row->slot = random_slot();
 	row->likely_new = row->likely_new && row->slot == 0;
+	/* whoever has a slot has the one of the account's share as well */
+	if (row->of_members)
+		row->slot = -1 - row->slot;
 	row->place = row->slot == 0 ? &key->pin.row : NULL;
 	writing = row;
 	ul_write_counter(row);
@@ -143,6 +153,7 @@ ul_xact_write(UlCell *cell)
 		.usage_type = key->usage_type,
 		.bucket_start = cell->bucket_start,
 		.event_subtype = cell->event_subtype,
+		.of_members = cell->of_members,
 		.likely_new = key->rows_read && cell->bucket_start > key->newest_bucket,
 	};
 	UlAmounts	total = ul_cell_total(cell);
@@ -194,6 +205,7 @@ ul_xact_flush(UlRef entry, char **user_id, UlTaken *taken)
 			.usage_type = key->usage_type,
 			.bucket_start = use->bucket_start,
 			.event_subtype = use->event_subtype,
+			.of_members = use->of_members,
 			.amounts = use->amounts,
 			.first_at = use->first_at,
 			.last_at = use->last_at,

@@ -251,7 +251,8 @@ BEGIN ATOMIC
 		round(sum(c.failed_events) * 100 / nullif(sum(c.events + c.failed_events), 0), 2),
 		round(nullif(sum(c.duration_ms), 0) / nullif(sum(c.events), 0), 2)
 	FROM usage_counters c
-	WHERE c.bucket_start >= (SELECT r.starts_at FROM range r)
+	WHERE c.slot >= 0		-- the durations of members are in their own rows
+		AND c.bucket_start >= (SELECT r.starts_at FROM range r)
 		AND c.bucket_start < (SELECT r.ends_at FROM range r)
 		AND (SELECT r.starts_at FROM range r) IS NOT NULL
 		AND usage_limits_given('min_events', usage_error_rates.min_events)

@@ -143,7 +143,7 @@ CREATE TABLE usage_members (
 	created_at timestamptz NOT NULL DEFAULT usage_now()
 );
 CREATE INDEX usage_members_account_id_idx ON usage_members (account_id);
-COMMENT ON TABLE usage_members IS 'Which account a user belongs to. Not used in this version.';
+COMMENT ON TABLE usage_members IS 'Which account a user belongs to: what he uses is booked on both, and the limits of both hold. Accounts do not nest: who has members belongs to nobody.';
 COMMENT ON COLUMN usage_members.user_id IS 'The member.';
 COMMENT ON COLUMN usage_members.account_id IS 'The account, itself a user of limits.';
 COMMENT ON COLUMN usage_members.created_at IS 'When the user became a member.';
@@ -154,13 +154,14 @@ CREATE TABLE usage_alerts (
 	percent numeric CONSTRAINT usage_alerts_percent_check CHECK (percent > 0 AND percent <= 10000),
 	value bigint CONSTRAINT usage_alerts_value_check CHECK (value > 0),
 	created_at timestamptz NOT NULL DEFAULT usage_now(),
-	CONSTRAINT usage_alerts_threshold_check CHECK (num_nonnulls(percent, value) = 1)
+	CONSTRAINT usage_alerts_threshold_check CHECK (num_nonnulls(percent, value) = 1),
+	CONSTRAINT usage_alerts_credits_check CHECK (limit_type <> 'credits' OR percent IS NULL)
 );
-COMMENT ON TABLE usage_alerts IS 'Thresholds of limits that are reported once a window when usage reaches them: a row of usage_alert_log, and a notification on channel usage_limits when the transaction commits. Of counters and gauges.';
+COMMENT ON TABLE usage_alerts IS 'Thresholds of limits that are reported once a window when usage reaches them: a row of usage_alert_log, and a notification on channel usage_limits when the transaction commits. Of counters and gauges; and of credits, each time a balance falls below one.';
 COMMENT ON COLUMN usage_alerts.id IS 'Surrogate key.';
-COMMENT ON COLUMN usage_alerts.limit_type IS 'The limit; null: every limit.';
+COMMENT ON COLUMN usage_alerts.limit_type IS 'The limit; null: every limit; credits: the balance of credits, in place of a limit.';
 COMMENT ON COLUMN usage_alerts.percent IS 'The threshold as a percentage of the limit, up to 10,000; without meaning for unlimited users; exactly one of percent and value is given.';
-COMMENT ON COLUMN usage_alerts.value IS 'The threshold in the limit''s units; exactly one of percent and value is given.';
+COMMENT ON COLUMN usage_alerts.value IS 'The threshold in the limit''s units, or the credits that a balance falls below; exactly one of percent and value is given.';
 COMMENT ON COLUMN usage_alerts.created_at IS 'When the threshold was set.';
 
 CREATE TABLE usage_config_log (

@@ -63,7 +63,7 @@ UNION ALL
 	SELECT DISTINCT 'warning', format('usage_alerts has a threshold of "%s", which is no limit', a.limit_type),
 		'It is never reported: correct the name, or delete the row.'
 	FROM usage_alerts a
-	WHERE a.limit_type IS NOT NULL AND NOT EXISTS (SELECT FROM usage_limits_config l WHERE l.limit_type = a.limit_type)
+	WHERE a.limit_type <> 'credits' AND NOT EXISTS (SELECT FROM usage_limits_config l WHERE l.limit_type = a.limit_type)
 UNION ALL
 	SELECT 'warning', format('the attachment of table %s to usage type "%s" is %s', a.target, a.usage_type, a.state),
 		CASE a.state WHEN 'disabled' THEN 'Enable the triggers, then run usage_repair: what is written meanwhile is not counted.'

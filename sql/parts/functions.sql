@@ -175,6 +175,11 @@ CREATE FUNCTION usage_set_tier(
 COMMENT ON FUNCTION usage_set_tier IS
 'Sets a user''s tier; what is not given stays (expires_at => ''infinity'' takes an expiry away). An event_at older than the stored one changes nothing: payment events may come out of order. A tier that no column, override or setting names is 42704. Returns the subscription''s row.';
 
+CREATE FUNCTION usage_set_member(user_id text, account_id text) RETURNS usage_members
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION usage_set_member IS
+'Makes a user a member of an account, in place of any other; null: he leaves. From then on what he uses is booked on both, and the limits of both hold; what was booked before stays where it is. An account belongs to nobody, and who belongs to an account has no members: 22023. Returns the membership''s row, null when he left.';
+
 CREATE FUNCTION usage_set_override(
 	limit_type text,
 	value bigint,

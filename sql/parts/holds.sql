@@ -24,16 +24,18 @@ CREATE TABLE usage_holds (
 	settled_tokens bigint,
 	answer usage_decision,
 	overage bigint NOT NULL DEFAULT 0,
-	overage_tokens bigint NOT NULL DEFAULT 0
+	overage_tokens bigint NOT NULL DEFAULT 0,
+	account_bucket_start timestamptz
 ) WITH (fillfactor = 70);
 CREATE INDEX usage_holds_open_idx ON usage_holds (user_id, usage_type, expires_at) WHERE ended_at IS NULL;
 CREATE INDEX usage_holds_credits_idx ON usage_holds (user_id, expires_at) WHERE ended_at IS NULL AND credits > 0;
+CREATE INDEX usage_holds_account_idx ON usage_holds (account_id, usage_type, expires_at) WHERE ended_at IS NULL AND account_id IS NOT NULL;
 COMMENT ON TABLE usage_holds IS 'Holds, kept for 30 days after their end. One is open until it is settled or released, until expires_at, or until the session it is bound to ends; while it is open it counts as used.';
 COMMENT ON COLUMN usage_holds.hold_id IS 'The hold''s id, 1 to 255 bytes; no two users share one.';
 COMMENT ON COLUMN usage_holds.user_id IS 'The user, 1 to 255 bytes.';
 COMMENT ON COLUMN usage_holds.usage_type IS 'What is held; null for credits alone.';
 COMMENT ON COLUMN usage_holds.event_subtype IS 'A dimension of the type, as given.';
-COMMENT ON COLUMN usage_holds.account_id IS 'The account that the user belonged to when the hold was taken. Not used in this version.';
+COMMENT ON COLUMN usage_holds.account_id IS 'The account that the user belonged to when the hold was taken, for which it counts too; null for none.';
 COMMENT ON COLUMN usage_holds.amount IS 'Units held; of a hold of credits alone: the credits.';
 COMMENT ON COLUMN usage_holds.tokens_used IS 'Tokens held.';
 COMMENT ON COLUMN usage_holds.credits IS 'Credits held: the price, or what credit_hold asked for.';
@@ -50,6 +52,7 @@ COMMENT ON COLUMN usage_holds.settled_tokens IS 'Tokens it was settled with.';
 COMMENT ON COLUMN usage_holds.answer IS 'The answer that a repeat of the call that took it, or settled it, gets.';
 COMMENT ON COLUMN usage_holds.overage IS 'Of amount, units over a limit that its credits pay for.';
 COMMENT ON COLUMN usage_holds.overage_tokens IS 'Of tokens_used, the same.';
+COMMENT ON COLUMN usage_holds.account_bucket_start IS 'The account''s bucket of usage_counters in which it counts.';
 
 CREATE FUNCTION usage_limits_session_lives(backend_pid bigint, backend_start timestamptz) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -10,14 +10,15 @@ REVOKE ALL ON FUNCTION
 	usage_limits_append_only, usage_limits_changed, usage_limits_config_complete,
 	usage_limits_cost_check, usage_limits_count_users, usage_limits_counted,
 	usage_limits_entries, usage_limits_first_day, usage_limits_follow, usage_limits_given,
-	usage_limits_log_change, usage_limits_max_rows, usage_limits_override_check,
+	usage_limits_log_change, usage_limits_max_rows, usage_limits_member_check,
+	usage_limits_override_check,
 	usage_limits_previewed, usage_limits_read_only, usage_limits_replay,
 	usage_limits_session_lives, usage_limits_stat, usage_limits_stats_reset,
 	usage_limits_sum_days, usage_limits_tier,
 	usage_limits_touch, usage_limits_version, usage_maintain, usage_now, usage_preview,
 	usage_problem, usage_reconcile, usage_refund, usage_release, usage_release_all,
 	usage_renew, usage_repair, usage_reset, usage_revoke, usage_set_gauge,
-	usage_set_limit, usage_set_override, usage_set_tier, usage_settle, usage_stats,
+	usage_set_limit, usage_set_member, usage_set_override, usage_set_tier, usage_settle, usage_stats,
 	usage_status, usage_summary, usage_top_users, usage_track, usage_trends, usage_users
 	FROM PUBLIC;
 REVOKE USAGE ON TYPE usage_decision, credit_decision FROM PUBLIC;

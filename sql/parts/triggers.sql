@@ -16,6 +16,9 @@ COMMENT ON FUNCTION usage_limits_counted() IS 'Trigger: tells every session, whe
 CREATE FUNCTION usage_limits_log_change() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_limits_log_change() IS 'Trigger: writes usage_config_log.';
+CREATE FUNCTION usage_limits_member_check() RETURNS trigger
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION usage_limits_member_check() IS 'Trigger: refuses that accounts nest (22023).';
 CREATE FUNCTION usage_limits_read_only() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_limits_read_only() IS 'Trigger: refuses to write the view user_usage (55000).';
@@ -58,6 +61,13 @@ CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON usage_resets
 	FOR EACH ROW EXECUTE FUNCTION usage_limits_changed();
 CREATE TRIGGER truncated AFTER TRUNCATE ON usage_resets
 	FOR EACH STATEMENT EXECUTE FUNCTION usage_limits_changed();
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON usage_members
+	FOR EACH ROW EXECUTE FUNCTION usage_limits_changed();
+CREATE TRIGGER truncated AFTER TRUNCATE ON usage_members
+	FOR EACH STATEMENT EXECUTE FUNCTION usage_limits_changed();
+-- when the whole statement is done, so that its rows see one another
+CREATE TRIGGER member_check AFTER INSERT OR UPDATE ON usage_members
+	FOR EACH ROW EXECUTE FUNCTION usage_limits_member_check();
 
 CREATE TRIGGER counted AFTER INSERT OR UPDATE OR DELETE ON usage_counters
 	FOR EACH ROW EXECUTE FUNCTION usage_limits_counted();
@@ -80,6 +90,8 @@ ALTER TABLE user_subscriptions ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE user_subscriptions ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE usage_resets ENABLE ALWAYS TRIGGER changed;
 ALTER TABLE usage_resets ENABLE ALWAYS TRIGGER truncated;
+ALTER TABLE usage_members ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE usage_members ENABLE ALWAYS TRIGGER truncated;
 
 -- UPDATE and DELETE only: an INSERT is in the table itself, and a restore would log it again.
 CREATE TRIGGER log_change AFTER UPDATE OR DELETE ON usage_limits_config

@@ -19,6 +19,7 @@ CREATE TABLE usage_counters (
 	cancelled_events bigint NOT NULL DEFAULT 0,
 	first_at timestamptz NOT NULL DEFAULT usage_now(),
 	last_at timestamptz NOT NULL DEFAULT usage_now(),
+	member_amount bigint NOT NULL DEFAULT 0,
 	PRIMARY KEY (user_id, usage_type, bucket_start, event_subtype, slot)
 ) WITH (fillfactor = 70);
 -- rows come in the order of time: where a range of dates is costs next to nothing
@@ -28,7 +29,7 @@ COMMENT ON COLUMN usage_counters.user_id IS 'The user, 1 to 255 bytes.';
 COMMENT ON COLUMN usage_counters.usage_type IS 'What is counted.';
 COMMENT ON COLUMN usage_counters.bucket_start IS 'Start of the bucket: the latest of the UTC day''s start and the window starts of the type''s limits for that user. It counts in the window its start lies in.';
 COMMENT ON COLUMN usage_counters.event_subtype IS 'The subtype; empty for none.';
-COMMENT ON COLUMN usage_counters.slot IS '0, or another number where a writer would have had to wait for slot 0.';
+COMMENT ON COLUMN usage_counters.slot IS '0, or another number where a writer would have had to wait for slot 0; below 0: an account''s share of what its members used, -1 or, for the same reason, another number.';
 COMMENT ON COLUMN usage_counters.amount IS 'Sum of the amounts, in the type''s unit.';
 COMMENT ON COLUMN usage_counters.tokens_used IS 'Sum of tokens.';
 COMMENT ON COLUMN usage_counters.credits_used IS 'Sum of credits.';
@@ -38,6 +39,7 @@ COMMENT ON COLUMN usage_counters.failed_events IS 'How many failed events; they 
 COMMENT ON COLUMN usage_counters.cancelled_events IS 'How many cancelled events; they count towards no limit.';
 COMMENT ON COLUMN usage_counters.first_at IS 'Time of the first use in the row; without any, of the first failed or cancelled event.';
 COMMENT ON COLUMN usage_counters.last_at IS 'Time of the last use in the row; without any, of the last failed or cancelled event.';
+COMMENT ON COLUMN usage_counters.member_amount IS 'Sum of the amounts that members of the account used, in rows with a slot below 0. Limits count it with amount; analytics do not, since it is in the members'' own rows.';
 
 CREATE VIEW user_usage AS
 SELECT c.user_id || ':' || c.usage_type || ':' || to_char((c.bucket_start AT TIME ZONE 'UTC')::date::timestamp, 'YYYY-MM-DD') AS id,
@@ -81,7 +83,9 @@ CREATE TABLE usage_events (
 	amount bigint NOT NULL DEFAULT 1,
 	operation text NOT NULL DEFAULT 'use',
 	bucket_start timestamptz,
-	refund_of bigint
+	refund_of bigint,
+	account_id text COLLATE "C",
+	account_bucket_start timestamptz
 ) PARTITION BY RANGE (created_at);
 ALTER SEQUENCE usage_events_id_seq OWNED BY usage_events.id;
 COMMENT ON SEQUENCE usage_events_id_seq IS 'Ids of usage_events.';
@@ -103,6 +107,8 @@ COMMENT ON COLUMN usage_events.amount IS 'Units; negative for what was given bac
 COMMENT ON COLUMN usage_events.operation IS 'use, adjust, refund, reset or settle.';
 COMMENT ON COLUMN usage_events.bucket_start IS 'The bucket of usage_counters it was booked in; null when it was not booked.';
 COMMENT ON COLUMN usage_events.refund_of IS 'For a refund: the id of the event refunded.';
+COMMENT ON COLUMN usage_events.account_id IS 'The account that it was booked on too; null when it was not.';
+COMMENT ON COLUMN usage_events.account_bucket_start IS 'The account''s bucket of usage_counters it was booked in.';
 
 CREATE TABLE usage_events_default PARTITION OF usage_events DEFAULT;
 ALTER TABLE usage_events_default ADD CONSTRAINT usage_events_default_pkey PRIMARY KEY (id);
@@ -201,14 +207,14 @@ CREATE TABLE usage_alert_log (
 	threshold bigint
 );
 CREATE UNIQUE INDEX usage_alert_log_user_id_idx ON usage_alert_log (user_id, limit_type, alert_id, window_start) NULLS NOT DISTINCT;
-COMMENT ON TABLE usage_alert_log IS 'Thresholds of usage_alerts that usage has reached, once a window; kept for 90 days, or until the window ends.';
+COMMENT ON TABLE usage_alert_log IS 'Thresholds of usage_alerts that usage has reached, once a window, or that a balance of credits has fallen below; kept for 90 days, or until the window ends.';
 COMMENT ON COLUMN usage_alert_log.id IS 'Surrogate key.';
 COMMENT ON COLUMN usage_alert_log.user_id IS 'The user.';
-COMMENT ON COLUMN usage_alert_log.limit_type IS 'The limit.';
+COMMENT ON COLUMN usage_alert_log.limit_type IS 'The limit; or credits.';
 COMMENT ON COLUMN usage_alert_log.alert_id IS 'The row of usage_alerts.';
-COMMENT ON COLUMN usage_alert_log.window_start IS 'Start of the window, whatever was reset in it; null for a lifetime.';
-COMMENT ON COLUMN usage_alert_log.current IS 'Usage after the call that reached it, as far as it was committed or that transaction''s own.';
-COMMENT ON COLUMN usage_alert_log."limit" IS 'The limit''s value for this user.';
+COMMENT ON COLUMN usage_alert_log.window_start IS 'Start of the window, whatever was reset in it; null for a lifetime. For credits: when the balance fell.';
+COMMENT ON COLUMN usage_alert_log.current IS 'Usage after the call that reached it, as far as it was committed or that transaction''s own. For credits: the balance.';
+COMMENT ON COLUMN usage_alert_log."limit" IS 'The limit''s value for this user; for credits the threshold.';
 COMMENT ON COLUMN usage_alert_log.created_at IS 'When it was reached.';
 COMMENT ON COLUMN usage_alert_log.window_end IS 'End of the window; null for a lifetime and a sliding window.';
-COMMENT ON COLUMN usage_alert_log.threshold IS 'The usage that had to be reached, in the limit''s units.';
+COMMENT ON COLUMN usage_alert_log.threshold IS 'The usage that had to be reached, in the limit''s units; the credits that the balance fell below.';

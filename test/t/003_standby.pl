@@ -56,6 +56,7 @@ my %writers = (
 	usage_revoke => q{usage_revoke('pg_monitor')},
 	usage_set_gauge => q{usage_set_gauge('ann', 'storage_mb', 1)},
 	usage_set_limit => q{usage_set_limit('prompts_daily', 1)},
+	usage_set_member => q{usage_set_member('ann', 'acme')},
 	usage_set_override => q{usage_set_override('prompts_daily', 1, 'ann')},
 	usage_set_tier => q{usage_set_tier('ann', 'pro')},
 	usage_track => q{usage_track('ann', 'prompt')},

@@ -138,6 +138,7 @@ export function usageSchema(schema?: string) {
 			cancelledEvents: bigint("cancelled_events", { mode: "number" }).notNull().default(0),
 			firstAt: timestamp("first_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
 			lastAt: timestamp("last_at", { withTimezone: true }).notNull().default(sql`usage_now()`),
+			memberAmount: bigint("member_amount", { mode: "number" }).notNull().default(0),
 		},
 		(t) => [primaryKey({ columns: [t.userId, t.usageType, t.bucketStart, t.eventSubtype, t.slot] })],
 	);
@@ -171,6 +172,8 @@ export function usageSchema(schema?: string) {
 		operation: text("operation").notNull().default("use"),
 		bucketStart: timestamp("bucket_start", { withTimezone: true }),
 		refundOf: bigint("refund_of", { mode: "number" }),
+		accountId: text("account_id"),
+		accountBucketStart: timestamp("account_bucket_start", { withTimezone: true }),
 	});
 
 	const usageResets = table(
@@ -353,6 +356,7 @@ export function usageSchema(schema?: string) {
 		answer: usageDecision("answer"),
 		overage: bigint("overage", { mode: "number" }).notNull().default(0),
 		overageTokens: bigint("overage_tokens", { mode: "number" }).notNull().default(0),
+		accountBucketStart: timestamp("account_bucket_start", { withTimezone: true }),
 	});
 
 	const usageOpenHolds = view("usage_open_holds", {
