@@ -602,6 +602,7 @@ ul_store_rates(UlClaim *claims, int count)
 		if (!ul_claim_uses_rate(&claims[i]) || claims[i].rate_taken)
 			continue;
 		use_rate(&claims[i]);
+		ul_gate_keep(ul_gate_hash(claims[i].user->user_id, claims[i].limit->usage_type));
 		ul_rate_store(claims[i].user->user_id, claims[i].limit->limit_type,
 					  &claims[i].rate_state);
 	}

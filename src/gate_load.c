@@ -561,7 +561,7 @@ ul_shared_read(const UlPin *pin, UlAsk ask, UlTest *tests, int ntests, bool lock
 	bool		loading;
 
 	ul_hash_subtypes(tests, ntests);
-	loading = locked && begin_load(&load, pin, tests, ntests, DT_NOBEGIN, true);
+	loading = locked && begin_load(&load, pin, tests, ntests, DT_NOBEGIN, false);
 	if (!loading)
 	{
 		/*

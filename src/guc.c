@@ -336,6 +336,12 @@ ul_setting_credit_cost(const char *usage_type, int64 *credits)
 	return list_value(credit_costs, usage_type, NULL, credits);
 }
 
+bool
+ul_setting_has_daily_refills(void)
+{
+	return credit_daily_refill != NULL && credit_daily_refill->count > 0;
+}
+
 int64
 ul_setting_daily_refill(const char *tier)
 {

@@ -561,6 +561,9 @@ ul_xact_lock(UlKey *key)
 
 	level = current_level();
 	waited = ul_gate_lock(key->hash);
+	/* here and not when the sums are read, which who only asks does too */
+	if (ul_shared_gate())
+		(void) ul_gate_await_prepared(key->hash, true);
 	ul_count(UL_STAT_LOCKED);
 	key->locked_level = level->level;
 	key->next_locked = level->locked;

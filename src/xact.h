@@ -96,7 +96,9 @@ extern UlKey *ul_xact_find_key(const char *user_id, const char *usage_type);
 extern UlKey *ul_xact_keys(void);
 
 /*
- * Locks a key to the end of the transaction; true if it had to wait.  Raises
+ * Locks a key to the end of the transaction; true if it had to wait.  At the
+ * shared gate it also waits for transactions that have prepared what the gate
+ * does not know, so that reading the sums later need not.  Raises
  * an error beyond a number of locked keys that is a fair share of the server's
  * lock table.
  */
