@@ -54,9 +54,11 @@ bench:
 	sh test/bench/run
 
 # Tests that take long, or need a server built from its source: see the scripts.
-.PHONY: check-model check-crash check-assert check-postgres check-mutants
+.PHONY: check-model check-credits check-crash check-assert check-postgres check-mutants
 check-model:
 	sh test/model/run
+check-credits:
+	sh test/credits/run
 check-crash:
 	sh test/crash/run
 check-assert:

@@ -75,6 +75,13 @@ threshold_of(const UlAlert *alert, const UlClaim *claim)
 	return hundredths > PG_INT64_MAX ? 0 : Max((int64) hundredths, 1);
 }
 
+/* What is reported of a limit: what is open at once, or what is booked. */
+static int64
+level_of(const UlClaim *claim)
+{
+	return claim->limit->kind == UL_KIND_CONCURRENCY ? claim->held : claim->sum.used;
+}
+
 /* Looking for a report */
 typedef struct LogState
 {
@@ -249,7 +256,7 @@ report_reached(const UlClaim *claim, const UlAlert *alert, int64 threshold, Time
 		.usage_type = limit->usage_type,
 		.alert = alert,
 		.threshold = threshold,
-		.current = claim->sum.used,
+		.current = level_of(claim),
 		.limit = claim->value,
 		.window_start = window.start,
 		.window_end = limit->period.alignment == UL_ALIGN_SLIDING ? DT_NOEND : window.end,
@@ -279,17 +286,19 @@ report_key(const char *user_id, const UlType *type, TimestampTz last_use, Timest
 	int64		reported = 0;
 
 	for (int i = 0; i < type->nlimits; i++)
-		if (type->limits[i]->nalerts > 0 && ul_limit_sums(type->limits[i]))
+		if (type->limits[i]->nalerts > 0 && type->limits[i]->kind != UL_KIND_RATE)
 			ul_init_claim(&claims[count++], type->limits[i], user, now);
 	ul_xact_read(user_id, type->usage_type, UL_ASK_LEVEL, tests,
 				 ul_claim_tests(claims, count, tests), now);
+	if (type->has_concurrency)
+		ul_read_held(claims, count, NULL);
 	for (int i = 0; i < count; i++)
 		for (int j = 0; j < claims[i].limit->nalerts; j++)
 		{
 			const UlAlert *alert = claims[i].limit->alerts[j];
 			int64		threshold = threshold_of(alert, &claims[i]);
 
-			if (threshold > 0 && claims[i].sum.used >= threshold &&
+			if (threshold > 0 && level_of(&claims[i]) >= threshold &&
 				alert->created_at <= last_use &&
 				report_reached(&claims[i], alert, threshold, now))
 				reported++;

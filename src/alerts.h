@@ -12,7 +12,7 @@
 #include "datatype/timestamp.h"
 
 /*
- * Called when usage of a type has risen: reports each threshold of its limits
+ * Called when usage of a type, or what is held of it, has risen: reports each threshold of its limits
  * that is reached and was not reported in the window, now and, with what others
  * have committed by then, when the transaction commits.
  */

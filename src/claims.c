@@ -336,7 +336,9 @@ ul_read_rates(UlClaim *claims, int count)
 
 		if (claim->limit->kind != UL_KIND_RATE)
 			continue;
-		ul_rate_read(claim->user->user_id, claim->limit->limit_type, &claim->rate_state);
+		claim->rate_taken = false;
+		ul_xact_read_rate(claim->user->user_id, claim->limit->usage_type,
+						  claim->limit->limit_type, &claim->rate_state);
 		if (claim->rate_state.written_at < claim->sum.start)
 			ul_gcra_init(&claim->rate_state);
 		if (claim->rate.units > 0)
@@ -551,14 +553,56 @@ use_rate(UlClaim *claim)
 	claim->rate_used = true;
 }
 
+UlOutcome
+ul_take_rates(const UlKey *key, UlClaim *claims, int count, UlRateTest **tests, int *ntests)
+{
+	UlOutcome	outcome;
+
+	*tests = palloc(sizeof(UlRateTest) * Max(count, 1));
+	*ntests = 0;
+	for (int i = 0; i < count; i++)
+	{
+		const UlClaim *claim = &claims[i];
+
+		if (ul_claim_uses_rate(claim))
+			(*tests)[(*ntests)++] = (UlRateTest)
+		{
+			.limit_type = claim->limit->limit_type,
+				.rate = claim->rate,
+				.requested = claim->consumes,
+				.value = claim->value,
+				.denies = ul_claim_denies(claim),
+				.at = claim->at,
+				.since = claim->sum.start,
+		};
+	}
+	if (*ntests == 0)
+		return UL_ADMITTED;
+	outcome = ul_xact_use_rates(key, *tests, *ntests);
+	for (int i = 0, next = 0; i < count && (outcome == UL_ADMITTED || outcome == UL_REFUSED); i++)
+	{
+		UlClaim    *claim = &claims[i];
+
+		if (!ul_claim_uses_rate(claim))
+			continue;
+		claim->rate_state = (*tests)[next++].before;
+		claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
+		claim->rate_taken = outcome == UL_ADMITTED;
+	}
+	if (outcome != UL_ADMITTED)
+		*ntests = 0;
+	return outcome;
+}
+
 void
 ul_store_rates(UlClaim *claims, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
-		if (!ul_claim_uses_rate(&claims[i]))
+		if (!ul_claim_uses_rate(&claims[i]) || claims[i].rate_taken)
 			continue;
 		use_rate(&claims[i]);
+		ul_gate_keep(ul_gate_hash(claims[i].user->user_id, claims[i].limit->usage_type));
 		ul_rate_store(claims[i].user->user_id, claims[i].limit->limit_type,
 					  &claims[i].rate_state);
 	}

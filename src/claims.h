@@ -14,6 +14,7 @@
 #include "limits.h"
 #include "sums.h"
 #include "xact.h"
+#include "xact_rate.h"
 
 /* What a hold takes of a limit, and until when unless it is settled before */
 typedef struct UlHeld
@@ -50,6 +51,7 @@ typedef struct UlClaim
 	UlRateState rate_state;		/* of a rate; with rate_used, after the
 								 * request */
 	bool		rate_used;
+	bool		rate_taken;		/* at the shared gate, for good */
 
 	int64		room;			/* over the limit, that the gate is to give */
 	int64		paid;			/* how much over the limit is paid for */
@@ -142,7 +144,15 @@ extern void ul_judge_claim(UlClaim *claim);
 /* Whether the request, if admitted, changes the state of a rate. */
 extern bool ul_claim_uses_rate(const UlClaim *claim);
 
-/* Stores the states of the claims' rates, after a request was admitted. */
+/*
+ * Uses the rates of claims of one key at the shared gate, for good, where all of
+ * them admit it; the claims then know their states as of before.  "tests" are to
+ * be given to ul_shared_unuse_rates where something else denies.
+ */
+extern UlOutcome ul_take_rates(const UlKey *key, UlClaim *claims, int count,
+							   UlRateTest **tests, int *ntests);
+
+/* Stores the states of the claims' other rates, after a request was admitted. */
 extern void ul_store_rates(UlClaim *claims, int count);
 
 /* How much of what is requested is over the limit. */

@@ -36,6 +36,8 @@ typedef struct UlGroup
 	bool		booked;			/* at the shared gate */
 	UlUse	   *uses;
 	int			nuses;
+	UlRateTest *rates;			/* that are used at the shared gate */
+	int			nrates;
 	int64		measures[UL_NMEASURES]; /* sums of the requests */
 } UlGroup;
 
@@ -293,10 +295,16 @@ reserve_group(const UlCall *call, UlGroup *group)
 {
 	UlClaim    *claims = claims_of_group(call, group);
 	UlTest	   *tests = palloc(sizeof(UlTest) * group->nclaims);
-	bool		holds = ul_holds_exist();
-	int			ntests;
+	int			ntests = ul_claim_tests(claims, group->nclaims, tests);
+	bool		holds = ntests > 0 && ul_holds_exist();
 	UlOutcome	outcome;
 
+	/*
+	 * where there are only rates, there is nothing to be booked before they
+	 * are used
+	 */
+	if (ntests == 0)
+		return UL_ADMITTED;
 	if (holds)
 	{
 		/* what they hold must not change before the gate answers */
@@ -304,7 +312,6 @@ reserve_group(const UlCall *call, UlGroup *group)
 		ul_read_held(claims, group->nclaims, NULL);
 	}
 	ntests = ul_claim_tests(claims, group->nclaims, tests);
-	ul_read_rates(claims, group->nclaims);
 	make_uses(call, group);
 	if (group->relaxed)
 		outcome = ul_use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1,
@@ -316,6 +323,36 @@ reserve_group(const UlCall *call, UlGroup *group)
 	pfree(tests);
 	if (!holds && group->booked && ul_holds_exist())
 		return UL_AGAIN;
+	return outcome;
+}
+
+/*
+ * Uses the groups' rates at the shared gate, when nothing else denies; what is
+ * used is given back with what is booked.
+ */
+static UlOutcome
+use_group_rates(const UlCall *call)
+{
+	UlOutcome	outcome = UL_ADMITTED;
+
+	for (int i = 0; i < call->nclaims; i++)
+	{
+		UlClaim    *claim = &call->claims[i];
+
+		if (claim->limit->kind != UL_KIND_RATE || ul_claim_uses_rate(claim))
+			continue;
+		ul_read_rates(claim, 1);
+		ul_judge_claim(claim);
+		if (claim->exceeded && ul_claim_denies(claim))
+			return UL_REFUSED;
+	}
+	for (int i = 0; outcome == UL_ADMITTED && i < call->ngroups; i++)
+	{
+		UlGroup    *group = &call->groups[i];
+
+		outcome = ul_take_rates(group->key, claims_of_group(call, group), group->nclaims,
+								&group->rates, &group->nrates);
+	}
 	return outcome;
 }
 
@@ -332,6 +369,9 @@ unbook_groups(const UlCall *call)
 		else if (group->booked)
 			ul_xact_unbook(group->key, group->uses, group->nuses);
 		group->booked = false;
+		if (group->nrates > 0)
+			ul_shared_unuse_rates(&group->key->pin, group->rates, group->nrates, call->now);
+		group->nrates = 0;
 	}
 }
 
@@ -357,8 +397,12 @@ reserve_groups(const UlCall *call)
 		if (outcome == UL_AGAIN || outcome == UL_UNAVAILABLE)
 			break;
 	}
+	if (outcome == UL_ADMITTED)
+		outcome = use_group_rates(call);
 	if (outcome != UL_ADMITTED)
 		unbook_groups(call);
+	for (int i = 0; outcome == UL_REFUSED && i < call->ngroups; i++)
+		ul_read_rates(claims_of_group(call, &call->groups[i]), call->groups[i].nclaims);
 	return outcome;
 }
 
@@ -438,7 +482,7 @@ read_groups(UlCall *call)
 
 /*
  * The same at the shared gate, which books what it admits at once; false where
- * the keys' locks are needed, as they are for the states of rates.
+ * the keys' locks are needed.
  */
 static bool
 ask_groups(UlCall *call)
@@ -449,8 +493,6 @@ ask_groups(UlCall *call)
 
 		make_groups(call);
 		make_claims(call);
-		if (use_rates(call->claims, call->nclaims))
-			break;
 		if (call->charge != NULL)
 			ul_charge_make_room(call->charge, call->claims, call->nclaims);
 		outcome = reserve_groups(call);
@@ -461,6 +503,48 @@ ask_groups(UlCall *call)
 		call->now = ul_now();
 	}
 	return false;
+}
+
+/* Whether any of the claims, which are judged, denies. */
+static bool
+is_denied(const UlCall *call)
+{
+	for (int i = 0; i < call->nclaims; i++)
+		if (call->claims[i].exceeded && ul_claim_denies(&call->claims[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Uses rates where all else was decided by the keys' locks, and admits it: at
+ * the shared gate if they can be had there, else they will be stored.
+ */
+static void
+use_locked_rates(const UlCall *call)
+{
+	UlOutcome	outcome = UL_AGAIN;
+
+	if (!use_rates(call->claims, call->nclaims) || !ul_shared_gate())
+		return;
+	for (int round = 0; outcome == UL_AGAIN && round < MAX_ROUNDS; round++)
+	{
+		if (is_denied(call))
+			return;
+		outcome = use_group_rates(call);
+		if (outcome != UL_ADMITTED)
+			unbook_groups(call);
+	}
+	for (int i = 0; outcome != UL_ADMITTED && outcome != UL_REFUSED && i < call->ngroups; i++)
+	{
+		UlGroup    *group = &call->groups[i];
+
+		if (use_rates(claims_of_group(call, group), group->nclaims))
+			ul_xact_own_rates(group->key);
+	}
+	if (outcome != UL_ADMITTED)
+		ul_read_rates(call->claims, call->nclaims);
+	for (int i = 0; i < call->nclaims; i++)
+		ul_judge_claim(&call->claims[i]);
 }
 
 /* Adds to what is booked for a request what it has cost beyond what was known then. */
@@ -539,9 +623,12 @@ judge(UlCall *call)
 			read_groups(call);
 		for (int i = 0; i < call->nclaims; i++)
 			ul_judge_claim(&call->claims[i]);
-		if (call->charge == NULL ||
-			!ul_charge_price(call->charge, call->claims, call->nclaims) || !asked)
-			return;
+		if (call->charge != NULL &&
+			ul_charge_price(call->charge, call->claims, call->nclaims) && asked)
+			continue;
+		if (!asked && !call->dry_run)
+			use_locked_rates(call);
+		return;
 	}
 }
 

@@ -14,7 +14,7 @@
 #include "credits.h"
 #include "gate.h"
 #include "guc.h"
-#include "rate.h"
+#include "xact_rate.h"
 #include "scan.h"
 #include "store.h"
 #include "tables.h"
@@ -191,7 +191,8 @@ last_rate_use(const UlRequest *request, const UlType *type)
 
 		if (type->limits[i]->kind != UL_KIND_RATE)
 			continue;
-		ul_rate_read(request->user_id, type->limits[i]->limit_type, &state);
+		ul_xact_read_rate(request->user_id, request->usage_type, type->limits[i]->limit_type,
+						  &state);
 		last = Max(last, state.written_at);
 	}
 	return last;
@@ -209,7 +210,12 @@ ul_reset(const UlRequest *request, UlDecision *decision)
 
 	ul_xact_lock_setter(ul_xact_key(request->user_id, request->usage_type));
 	if (type != NULL && type->has_rate)
-		(void) ul_xact_lock(ul_xact_key(request->user_id, request->usage_type));
+	{
+		UlKey	   *key = ul_xact_key(request->user_id, request->usage_type);
+
+		(void) ul_xact_lock(key);
+		ul_xact_own_rates(key);
+	}
 	now = ul_now();
 
 	/* what was written at this very instant is from before */

@@ -223,13 +223,25 @@ deny(UlLedger *ledger, UlCreditDecision *decision)
 	decision->available = ul_ledger_available(ledger);
 }
 
-/* Denies what a user does not have, and waits for nobody; false if he may have it. */
 static bool
-deny_at_once(const char *user_id, int64 amount, UlCreditDecision *decision)
+find_spend(const UlSpend *spend, FoundEntry *found)
+{
+	return spend->reference_id != NULL &&
+		find_entry_by_reference(spend->user_id, UL_TYPE_USAGE, spend->reference_id, found);
+}
+
+/*
+ * Denies what a user does not have, waits for nobody and leaves nothing; false
+ * if he may have it.
+ */
+static bool
+deny_at_once(const UlSpend *spend, UlCreditDecision *decision)
 {
 	UlLedger	ledger;
+	FoundEntry	unused;
 
-	if (ul_ledger_look(&ledger, user_id, amount))
+	/* looked for last: where the same spend lowered the balance, it is found */
+	if (ul_ledger_look(&ledger, spend->user_id, spend->amount) || find_spend(spend, &unused))
 		return false;
 	deny(&ledger, decision);
 	return true;
@@ -243,8 +255,7 @@ spend_of_ledger(const UlSpend *spend, UlCreditDecision *decision)
 	FoundEntry	found;
 
 	ul_ledger_open(&ledger, spend->user_id);
-	if (spend->reference_id != NULL &&
-		find_entry_by_reference(spend->user_id, UL_TYPE_USAGE, spend->reference_id, &found))
+	if (find_spend(spend, &found))
 	{
 		if (found.entry.amount != -spend->amount)
 			refuse_reference(spend->reference_id, -found.entry.amount);
@@ -275,18 +286,23 @@ ul_credit_spend(const UlSpend *spend, UlCreditDecision *decision)
 
 	if (spend->amount == 0)
 		decide(decision, ul_credit_balance(spend->user_id, DT_NOEND), NULL);
-	else if (spend->reference_id != NULL)
-		spend_of_ledger(spend, decision);
-	else if (ul_ledger_spend_fast(spend->user_id, spend->amount, &entry))
+	else if (spend->reference_id == NULL && ul_ledger_spend_fast(spend->user_id, spend->amount, &entry))
 		decide(decision, entry.balance_after, &entry);
-	else if (!deny_at_once(spend->user_id, spend->amount, decision))
+	else if (!deny_at_once(spend, decision))
 		spend_of_ledger(spend, decision);
 }
 
 bool
 ul_credit_reserve(const char *user_id, int64 amount, UlLedger *ledger, UlCreditDecision *decision)
 {
-	if (deny_at_once(user_id, amount, decision))
+	const UlSpend asked = {.user_id = user_id,.amount = amount};
+
+	if (amount == 0)
+	{
+		decide(decision, ul_credit_balance(user_id, DT_NOEND), NULL);
+		return true;
+	}
+	if (deny_at_once(&asked, decision))
 		return false;
 	ul_ledger_open(ledger, user_id);
 	if (!ul_ledger_has(ledger, amount))

@@ -44,7 +44,7 @@ extern void ul_credit_spend(const UlSpend *spend, UlCreditDecision *decision);
 
 /*
  * Keeps credits for a hold, and denies as a spend does; true if it has them,
- * and the user's ledger is open then.
+ * and the user's ledger is open then, but for amount 0.
  */
 extern bool ul_credit_reserve(const char *user_id, int64 amount, UlLedger *ledger,
 							  UlCreditDecision *decision);

@@ -31,6 +31,13 @@ extern bool ul_gate_lock(uint64 hash);
 /* The same if it can be had at once; false if not. */
 extern bool ul_gate_try_lock(uint64 hash);
 
+/*
+ * Before a row that every holder of a key's lock writes again is written: a
+ * SERIALIZABLE transaction, which has the lock, keeps it to its end whatever it
+ * rolls back to a savepoint.
+ */
+extern void ul_gate_keep(uint64 hash);
+
 /* Gives a key's lock back that was got for a moment. */
 extern void ul_gate_unlock(uint64 hash);
 
@@ -93,6 +100,13 @@ extern bool ul_gate_try_sum_days(void);
  * that a transaction needs only so many of them.
  */
 extern void ul_gate_lock_credits(const char *user_id, bool alone);
+
+/*
+ * Keeps those who flush the states of rates out, to the end of the transaction;
+ * and, if that can be had at once, those who change usage_rates by hand.
+ */
+extern void ul_gate_lock_rates(void);
+extern bool ul_gate_try_flush_rates(void);
 
 /*
  * Keeps a member from getting members, and his account from becoming a member,

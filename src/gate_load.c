@@ -433,12 +433,8 @@ read_rows(Load *load, const UlPin *pin, Snapshot snapshot)
 	return alloc_nodes(load, nrecords + 16);
 }
 
-/*
- * Gets the key's lock to load; false if somebody has it.  With "wait" it is
- * waited for, but not kept: by then the sums may be there.
- */
-static bool
-lock_to_load(const UlPin *pin, bool wait)
+bool
+ul_lock_to_load(const UlPin *pin, bool wait)
 {
 	if (ul_gate_try_lock(pin->hash))
 		return true;
@@ -461,7 +457,7 @@ ul_load(const UlPin *pin, const UlTest *tests, int ntests, TimestampTz now, bool
 	/* who may not write puts nothing into shared memory */
 	if (!wait && XactReadOnly)
 		return false;
-	if (!lock_to_load(pin, wait))
+	if (!ul_lock_to_load(pin, wait))
 		return wait;
 	if (!begin_load(&load, pin, tests, ntests, now, wait))
 	{
@@ -565,7 +561,7 @@ ul_shared_read(const UlPin *pin, UlAsk ask, UlTest *tests, int ntests, bool lock
 	bool		loading;
 
 	ul_hash_subtypes(tests, ntests);
-	loading = locked && begin_load(&load, pin, tests, ntests, DT_NOBEGIN, true);
+	loading = locked && begin_load(&load, pin, tests, ntests, DT_NOBEGIN, false);
 	if (!loading)
 	{
 		/*

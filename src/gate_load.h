@@ -18,6 +18,12 @@
  */
 extern bool ul_load(const UlPin *pin, const UlTest *tests, int ntests, TimestampTz now, bool wait);
 
+/*
+ * Gets the key's lock to load; false if somebody has it.  With "wait" it is
+ * waited for, but not kept: by then what is to be loaded may be there.
+ */
+extern bool ul_lock_to_load(const UlPin *pin, bool wait);
+
 /* Adds an entry's sum, or a record, to a sum; false if there is no room. */
 extern bool ul_add_shared_sum(UlSum *sum, const UlSharedSum *shared);
 extern bool ul_add_record(UlSum *sum, const UlRecord *record, UlAsk ask);

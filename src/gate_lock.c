@@ -15,11 +15,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "common/pg_prng.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "gate.h"
@@ -44,6 +46,7 @@
 #define LOCK_CLASS_DAYS			0x7520
 #define LOCK_CLASS_CREDITS		0x7522
 #define LOCK_CLASS_MEMBERSHIP	0x7523
+#define LOCK_CLASS_RATES		0x7524
 
 /* Users share this many locks of credits, and of memberships. */
 #define CREDIT_LOCKS 1024
@@ -66,6 +69,24 @@ lock_tag(uint64 hash, uint16 class)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32), (uint32) hash, class);
 	return tag;
+}
+
+/*
+ * Takes a lock that guards a row which is written again and again.  A rollback
+ * to a savepoint gives back what was taken since, but not the SIREAD locks of a
+ * SERIALIZABLE transaction that wrote where others had rolled back: those make
+ * nobody fail only if nobody writes the row until the transaction ends.  So there
+ * the lock stays.
+ */
+static void
+lock_to_end(const LOCKTAG *tag, LOCKMODE mode)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (IsolationIsSerializable())
+		CurrentResourceOwner = TopTransactionResourceOwner;
+	(void) LockAcquire(tag, mode, false, false);
+	CurrentResourceOwner = owner;
 }
 
 uint64
@@ -91,6 +112,15 @@ ul_gate_lock(uint64 hash)
 		return false;
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	return true;
+}
+
+void
+ul_gate_keep(uint64 hash)
+{
+	LOCKTAG		tag = lock_tag(hash, LOCK_CLASS_KEY);
+
+	if (IsolationIsSerializable())
+		lock_to_end(&tag, ExclusiveLock);
 }
 
 void
@@ -197,7 +227,7 @@ ul_gate_lock_request(const char *user_id, const char *key)
 {
 	LOCKTAG		tag = lock_tag(hash_pair(user_id, key), LOCK_CLASS_REQUEST);
 
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	lock_to_end(&tag, ExclusiveLock);
 }
 
 bool
@@ -214,7 +244,7 @@ ul_gate_lock_hold(const char *hold_id)
 {
 	LOCKTAG		tag = lock_tag(hash_pair("", hold_id), LOCK_CLASS_HOLD);
 
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	lock_to_end(&tag, ExclusiveLock);
 }
 
 void
@@ -261,7 +291,7 @@ ul_gate_lock_credits(const char *user_id, bool alone)
 {
 	LOCKTAG		tag = lock_tag(hash_pair(user_id, "") % CREDIT_LOCKS, LOCK_CLASS_CREDITS);
 
-	(void) LockAcquire(&tag, alone ? ExclusiveLock : ShareLock, false, false);
+	lock_to_end(&tag, alone ? ExclusiveLock : ShareLock);
 }
 
 /*
@@ -284,6 +314,30 @@ ul_gate_lock_membership(const char *user_id, const char *account_id)
 		else
 			(void) LockAcquire(&tag, as_member ? RowExclusiveLock : ShareLock, false, false);
 	}
+}
+
+static LOCKTAG
+rates_tag(void)
+{
+	return lock_tag(ul_schema()->oid[UL_USAGE_RATES], LOCK_CLASS_RATES);
+}
+
+void
+ul_gate_lock_rates(void)
+{
+	LOCKTAG		tag = rates_tag();
+
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+/* Whoever truncates the table has that lock first, and would wait for this one. */
+bool
+ul_gate_try_flush_rates(void)
+{
+	LOCKTAG		tag = rates_tag();
+
+	return ConditionalLockRelationOid(ul_schema()->oid[UL_USAGE_RATES], RowExclusiveLock) &&
+		LockAcquire(&tag, ShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 typedef struct ReadState

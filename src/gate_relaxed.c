@@ -20,6 +20,7 @@
 
 #include "gate_entry.h"
 #include "gate_load.h"
+#include "gate_rate.h"
 #include "gate_relaxed.h"
 
 /* Nodes for as many uses, and for their subtypes' names; false if there are none left. */
@@ -261,7 +262,7 @@ read_text(UlRef ref, char *text, size_t size)
 /* Bytes that a subtype's name takes in nodes at most. */
 #define SUBTYPE_BYTES (2 * UL_NODE_TEXT + 1)
 
-/* Uses, or denials, that are taken of one entry at once; the rest stays. */
+/* Uses, denials, or rates, that are taken of one entry at once; the rest stays. */
 #define MAX_TAKEN 64
 
 /* Of what was admitted and taken back, since another type's limit denied. */
@@ -274,15 +275,17 @@ is_nothing(const UlAmounts *amounts)
 }
 
 bool
-ul_shared_take(UlPin *pin, uint64 xid, UlTaken *taken)
+ul_shared_take(UlPin *pin, uint64 xid, bool rates, UlTaken *taken)
 {
 	UlEntry    *entry;
 	char	   *subtypes = palloc(MAX_TAKEN * SUBTYPE_BYTES);
 
 	taken->uses = palloc(sizeof(UlRelaxedUse) * MAX_TAKEN);
 	taken->denials = palloc(sizeof(UlDenials) * MAX_TAKEN);
+	taken->rates = palloc(sizeof(UlRateTaken) * MAX_TAKEN);
 	taken->nuses = 0;
 	taken->ndenials = 0;
+	taken->nrates = 0;
 	if (!ul_pin_entry(pin))
 		return false;
 	entry = ul_entry(pin->entry);
@@ -323,6 +326,8 @@ ul_shared_take(UlPin *pin, uint64 xid, UlTaken *taken)
 				.last_at = node->last_at,
 		};
 	}
+	if (rates)
+		taken->nrates = ul_shared_take_rates(entry, xid, taken->rates, MAX_TAKEN);
 	pin->taken_xid = xid;
 	LWLockRelease(ul_partition_lock(pin->hash));
 	return true;
@@ -338,6 +343,7 @@ give_back(UlEntry *entry, uint64 xid)
 	for (UlRef ref = entry->denials; ref != 0; ref = ul_node(ref)->next)
 		if (ul_node(ref)->denial.xid == xid)
 			ul_node(ref)->denial.xid = 0;
+	ul_shared_end_rates(entry, xid, false);
 
 	/* a loader may have taken it for written */
 	ul_make_cold(entry);
@@ -379,6 +385,8 @@ ul_end_taken(UlEntry *entry, uint64 xid, bool committed)
 		*link = ul_node(ref)->next;
 		ul_free_node(ref);
 	}
+
+	ul_shared_end_rates(entry, xid, true);
 
 	/* a loader that does not see the rows misses the nodes */
 	if (entry->state == UL_ENTRY_LOADING)

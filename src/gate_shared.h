@@ -107,8 +107,8 @@ extern void ul_shared_deny(const UlPin *pin, int64 limit_id, TimestampTz day, Ti
 
 /*
  * What is to be flushed of an entry of that place, if it still has anything: the
- * pin, with names that are allocated, and the relaxed uses and denials, which
- * are taken by the transaction.  They are gone when it commits, and there again
+ * pin, with names that are allocated, and the relaxed uses and denials, and if
+ * wanted the states of rates, which are taken by the transaction.  They are gone when it commits, and there again
  * if not.  False if there is nothing.
  */
 typedef struct UlDenials
@@ -125,10 +125,12 @@ typedef struct UlTaken
 	UlRelaxedUse *uses;
 	int			ndenials;
 	UlDenials  *denials;
+	int			nrates;
+	UlRateTaken *rates;
 } UlTaken;
 
 extern bool ul_shared_name(UlRef ref, char **user_id, char **usage_type);
-extern bool ul_shared_take(UlPin *pin, uint64 xid, UlTaken *taken);
+extern bool ul_shared_take(UlPin *pin, uint64 xid, bool rates, UlTaken *taken);
 
 /* Gives back what the transaction has taken: for a subtransaction that rolls back. */
 extern void ul_shared_give_back(const UlPin *pin);

@@ -141,3 +141,13 @@ ul_gcra_use(UlRateState *state, const UlRate *rate, TimestampTz at, int64 units)
 	state->rate = *rate;
 	set_arrival(state, at, ticks + (int128) units * rate->period);
 }
+
+void
+ul_gcra_give_back(UlRateState *state, int64 units, int64 elapsed)
+{
+	int128		ticks = (int128) units * state->rate.period - (int128) elapsed * state->rate.units;
+
+	if (state->written_at == DT_NOBEGIN || ticks <= 0)
+		return;
+	set_arrival(state, state->written_at, Max(ticks_left(state, state->written_at) - ticks, 0));
+}

@@ -55,4 +55,10 @@ extern TimestampTz ul_gcra_falls_to(const UlRateState *state, int64 units);
 /* Uses some more at an instant, to leave at a rate from now on. */
 extern void ul_gcra_use(UlRateState *state, const UlRate *rate, TimestampTz at, int64 units);
 
+/*
+ * Gives back units that were used so many microseconds ago, but for what may
+ * have left since then: never more than they still take.
+ */
+extern void ul_gcra_give_back(UlRateState *state, int64 units, int64 elapsed);
+
 #endif							/* UL_GCRA_H */

@@ -152,6 +152,9 @@ expire_grant(UlLedger *ledger, UlGrant *grant, TimestampTz at)
 int64
 ul_daily_refill(const char *user_id, TimestampTz at)
 {
+	/* most have none, and need no look at the user */
+	if (!ul_setting_has_daily_refills())
+		return 0;
 	return ul_setting_daily_refill(ul_effective_tier(ul_find_user(user_id), at));
 }
 

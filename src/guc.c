@@ -336,6 +336,12 @@ ul_setting_credit_cost(const char *usage_type, int64 *credits)
 	return list_value(credit_costs, usage_type, NULL, credits);
 }
 
+bool
+ul_setting_has_daily_refills(void)
+{
+	return credit_daily_refill != NULL && credit_daily_refill->count > 0;
+}
+
 int64
 ul_setting_daily_refill(const char *tier)
 {
@@ -390,7 +396,7 @@ ul_guc_init(void)
 							&ul_event_retention, 0, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("usage_limits.flush_interval",
-							"Sets how long counts of relaxed limits, and of denials, stay in shared memory alone.",
+							"Sets how long counts of relaxed limits, of denials and of rates stay in shared memory alone.",
 							"A crash of the server forgets at most that.",
 							&ul_flush_interval, 1000, 10, 3600000,
 							PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);

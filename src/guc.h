@@ -59,6 +59,9 @@ extern bool ul_setting_names_tier(const char *tier);
 /* True when usage_limits.credit_costs has a price for the type, which goes to *credits. */
 extern bool ul_setting_credit_cost(const char *usage_type, int64 *credits);
 
+/* Whether usage_limits.credit_daily_refill gives any tier something. */
+extern bool ul_setting_has_daily_refills(void);
+
 /* The credits that usage_limits.credit_daily_refill gives a tier; 0: none. */
 extern int64 ul_setting_daily_refill(const char *tier);
 

@@ -23,6 +23,7 @@
 #include "utils/uuid.h"
 
 #include "charge.h"
+#include "alerts.h"
 #include "gate.h"
 #include "grants.h"
 #include "guc.h"
@@ -161,6 +162,14 @@ hold_taken(const char *hold_id, const UlRequest *request, TimestampTz now)
 	return hold;
 }
 
+static bool
+counts_open(const char *usage_type)
+{
+	const UlType *type = ul_find_type(usage_type);
+
+	return type != NULL && type->has_concurrency;
+}
+
 static void
 insert_hold(const UlRequest *request, const UlDecision *decision, const UlPosting *postings,
 			int npostings, TimestampTz now, bool session_bound, Datum answer)
@@ -191,6 +200,9 @@ insert_hold(const UlRequest *request, const UlDecision *decision, const UlPostin
 	ul_arg_text(&args, npostings > 1 ? postings[1].user->user_id : NULL);
 	arg_int8_or_null(&args, npostings > 1 ? &postings[1].use.bucket_start : NULL);
 	ul_execute(UL_INSERT_HOLD, &args);
+	/* what is held of counters is reported when it is settled */
+	for (int i = 0; i < npostings && counts_open(request->usage_type); i++)
+		ul_alert(postings[i].user->user_id, request->usage_type, now);
 }
 
 Datum

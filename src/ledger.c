@@ -239,8 +239,8 @@ ul_ledger_spend_fast(const char *user_id, int64 amount, UlCreditEntry *entry)
 	ul_arg_text(&args, user_id);
 	ul_arg_time(&args, now);
 	ul_arg_int8(&args, amount);
-	ul_arg_datum(&args, BoolGetDatum(ul_credits_enabled), false);
-	ul_arg_datum(&args, BoolGetDatum(ul_credits_enabled && ul_daily_refill(user_id, now) > 0), false);
+	ul_arg_time(&args, ul_credits_enabled ? now : DT_NOBEGIN);
+	ul_arg_time(&args, ul_credits_enabled && ul_daily_refill(user_id, now) > 0 ? DT_NOBEGIN : DT_NOEND);
 	ul_arg_text(&args, entry->transaction_type);
 	ul_arg_text(&args, entry->description);
 	ul_arg_datum(&args, JsonbPGetDatum(entry->metadata), entry->metadata == NULL);
@@ -388,6 +388,14 @@ ul_ledger_hold(UlLedger *ledger, int64 amount)
 void
 ul_ledger_end_hold(UlLedger *ledger, int64 amount)
 {
+	Snapshot	snapshot = ul_latest_snapshot(false);
+
+	/* the row is written: what fell due before is dated with its instant */
+	if (!nothing_is_due(ledger))
+		ul_ledger_load(ledger);
+	/* and what holds had that have expired is held no more */
+	read_held(ledger, snapshot);
+	ul_release_snapshot(snapshot);
 	ledger->held = Max(0, ledger->held - amount);
 	ledger->holds_changed = true;
 }

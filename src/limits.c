@@ -56,47 +56,10 @@ typedef struct UlUsers
 	HTAB	   *users;			/* UlUser */
 } UlUsers;
 
-const char *const ul_measure_names[UL_NMEASURES] = {"amount", "tokens", "credits", "duration_ms"};
-const char *const ul_kind_names[UL_KIND_RATE + 1] = {"counter", "gauge", "concurrency", "rate"};
-const char *const ul_source_names[] = {"config", "setting", "tier_override", "user_override"};
-const char *const ul_tier_names[UL_NTIERS] = {"free", "pro", "team", "enterprise"};
-
 static const char *const enforcement_names[] = {"hard", "soft", "shadow"};
 static const char *const alignment_names[] = {"none", "calendar", "sliding", "anniversary"};
-static const char *const suffixes[] = {
-	"_minutely", "_hourly", "_daily", "_weekly", "_monthly", "_yearly", "_total"
-};
-
 static UlConfig *config = NULL;
 static UlUsers *users = NULL;
-
-int
-ul_name_index(const char *const *names, int count, const char *name)
-{
-	for (int i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return i;
-	return -1;
-}
-
-int
-ul_base_name_length(const char *limit_type, int *suffix)
-{
-	int			length = strlen(limit_type);
-
-	*suffix = -1;
-	for (size_t i = 0; i < lengthof(suffixes); i++)
-	{
-		int			tail = strlen(suffixes[i]);
-
-		if (length > tail && strcmp(limit_type + length - tail, suffixes[i]) == 0)
-		{
-			*suffix = i;
-			return length - tail;
-		}
-	}
-	return length;
-}
 
 /* A cache's memory lives on until the transaction ends: callers may hold it. */
 static void
@@ -329,6 +292,22 @@ compare_limits(const void *a, const void *b)
 	return strcmp((*(UlLimit *const *) a)->limit_type, (*(UlLimit *const *) b)->limit_type);
 }
 
+/*
+ * Counters and gauges of a type share one durability.  Where there are only
+ * rates, uses are relaxed if that is what all of them say.
+ */
+static void
+join_durability(UlType *type, const UlLimit *limit)
+{
+	if (limit->kind == UL_KIND_COUNTER || limit->kind == UL_KIND_GAUGE)
+	{
+		type->relaxed = limit->relaxed;
+		type->has_sums = true;
+	}
+	else if (limit->kind == UL_KIND_RATE && !type->has_sums)
+		type->relaxed = limit->relaxed && (type->relaxed || !type->has_rate);
+}
+
 /* Joins the rows that were read: limits to types, overrides to limits. */
 static void
 link_config(UlConfig *into)
@@ -351,8 +330,7 @@ link_config(UlConfig *into)
 		type->limits[type->nlimits++] = limit;
 		if (limit->kind == UL_KIND_CONCURRENCY)
 			type->has_concurrency = true;
-		else if (limit->relaxed && limit->kind != UL_KIND_RATE)
-			type->relaxed = true;
+		join_durability(type, limit);
 		if (limit->kind == UL_KIND_GAUGE)
 			type->has_gauge = true;
 		if (limit->kind == UL_KIND_RATE)

@@ -96,6 +96,7 @@ typedef struct UlType
 	char		usage_type[256];	/* hash key */
 	bool		log_events;
 	bool		relaxed;
+	bool		has_sums;		/* counters or gauges */
 	bool		has_gauge;
 	bool		has_concurrency;
 	bool		has_rate;

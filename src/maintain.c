@@ -20,6 +20,7 @@
 #include "gate.h"
 #include "guc.h"
 #include "maintain.h"
+#include "rate.h"
 #include "schema.h"
 #include "store.h"
 #include "xact.h"
@@ -296,7 +297,9 @@ forget_rates(UlMaintenance *done)
 	UlArgs		args = {0};
 
 	ul_arg_time(&args, ul_now() - USECS_PER_DAY);
+	ul_rate_set_writing(true);
 	done->rates_forgotten += ul_execute(UL_FORGET_RATES, &args);
+	ul_rate_set_writing(false);
 }
 
 /* Reports of thresholds are kept for a while after their window. */
@@ -339,15 +342,27 @@ write_denials(const char *user_id, const UlTaken *taken, UlMaintenance *done)
 	}
 }
 
+static void
+write_rates(const char *user_id, const UlTaken *taken, UlMaintenance *done)
+{
+	for (int i = 0; i < taken->nrates; i++)
+		ul_rate_store(user_id, taken->rates[i].limit_type, &taken->rates[i].state);
+	done->rates_flushed += taken->nrates;
+}
+
 uint32
 ul_flush(uint32 from, int most, UlMaintenance *done)
 {
 	UlRef		ref = from;
 	MemoryContext context;
 	MemoryContext outer;
+	bool		rates;
 
 	if (!ul_shared_gate())
 		return 0;
+	rates = ul_gate_try_flush_rates();
+	if (!rates)
+		ul_note_database(true, ul_now());	/* later */
 	context = AllocSetContextCreate(CurrentMemoryContext, "usage_limits flush",
 									ALLOCSET_DEFAULT_SIZES);
 	outer = MemoryContextSwitchTo(context);
@@ -355,13 +370,14 @@ ul_flush(uint32 from, int most, UlMaintenance *done)
 	{
 		UlTaken		taken;
 		char	   *user_id;
-		int			rows = ul_xact_flush(ref, &user_id, &taken);
+		int			rows = ul_xact_flush(ref, rates, &user_id, &taken);
 
 		if (rows >= 0)
 		{
 			write_denials(user_id, &taken, done);
+			write_rates(user_id, &taken, done);
 			done->counters_flushed += rows;
-			ul_count_by(UL_STAT_FLUSHED, rows + taken.ndenials);
+			ul_count_by(UL_STAT_FLUSHED, rows + taken.ndenials + taken.nrates);
 		}
 		MemoryContextReset(context);
 	}

@@ -21,6 +21,7 @@ typedef struct UlMaintenance
 	int64		events_deleted; /* past their retention */
 	int64		counters_flushed;	/* rows of relaxed limits */
 	int64		denials_flushed;	/* rows */
+	int64		rates_flushed;	/* states of rate limits */
 } UlMaintenance;
 
 /* Does what is due, and counts it. */

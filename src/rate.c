@@ -14,6 +14,8 @@
 #include "store.h"
 #include "tables.h"
 
+static bool writing = false;
+
 static bool
 read_rate(TupleTableSlot *slot, void *arg)
 {
@@ -64,5 +66,19 @@ ul_rate_store(const char *user_id, const char *limit_type, const UlRateState *st
 	ul_arg_int8(&args, state->rate.units);
 	ul_arg_datum(&args, IntervalPGetDatum(&period), false);
 	ul_arg_time(&args, state->written_at);
+	writing = true;
 	ul_execute(UL_STORE_RATE, &args);
+	writing = false;
+}
+
+bool
+ul_rate_writing(void)
+{
+	return writing;
+}
+
+void
+ul_rate_set_writing(bool value)
+{
+	writing = value;
 }

@@ -11,16 +11,20 @@
 #include "gcra.h"
 
 /*
- * The state of a user's rate limit as of now, with what this transaction has
- * used itself.  It may be acted upon under the lock of the user and the
- * limit's usage type.
+ * The state of a user's rate limit that the table has, with what this
+ * transaction has written itself.  It may be acted upon under the lock of the
+ * user and the limit's usage type.
  */
 extern void ul_rate_read(const char *user_id, const char *limit_type, UlRateState *state);
 
 /*
- * Replaces the state, under the same lock.  It is part of the transaction: a
+ * Replaces the state in the table.  It is part of the transaction: a
  * rollback, also to a savepoint, brings the former one back.
  */
 extern void ul_rate_store(const char *user_id, const char *limit_type, const UlRateState *state);
+
+/* Whether rows of usage_rates are being written by us, not by hand. */
+extern bool ul_rate_writing(void);
+extern void ul_rate_set_writing(bool value);
 
 #endif							/* UL_RATE_H */

@@ -31,6 +31,13 @@
  *	 other state their end takes them away.
  * - "marks" only rises, also from one entry of a key to the next.  A loader whose entry was marked while it read leaves
  *	 it COLD.
+ * - Rates: a state is loaded, or closed, only by who holds the key's lock
+ *	 exclusively; it is changed, while it is not closed, by anybody.  Whoever has
+ *	 taken it to be flushed (its xid) says when that has ended; meanwhile it is
+ *	 used on, and dirty again.  What is dirty, or closed, is not evicted.
+ *	 Whoever changes usage_rates by hand keeps those who flush out, from before
+ *	 the change to the end of its transaction, and then has the key's states
+ *	 dropped; a loader that was at it meanwhile leaves none.
  * - A backend's counters are written by that backend only, and read by all.
  *
  *-------------------------------------------------------------------------
@@ -276,12 +283,16 @@ ul_unlink_entry(UlRef ref)
 	ul_drop_sums(entry);
 	ul_free_nodes(entry->name);
 	entry->name = 0;
+	ul_free_nodes(entry->rates);
+	entry->rates = 0;
 	entry->state = UL_ENTRY_FREE;
 }
 
 bool
 ul_entry_is_idle(const UlEntry *entry)
 {
+	if (entry->rates_dirty)
+		return false;
 	return (entry->state == UL_ENTRY_COLD || entry->state == UL_ENTRY_LOADED) &&
 		entry->records == 0 && entry->slots == 0 && entry->pins == 0 &&
 		entry->relaxed == 0 && entry->denials == 0;
@@ -329,6 +340,22 @@ evict(UlRef ref)
 	return evicted;
 }
 
+/* Moves the clock hand on; the entry that it has made free, or 0. */
+static UlRef
+evict_next(void)
+{
+	UlRef		candidate;
+
+	SpinLockAcquire(&shared->mutex);
+	candidate = shared->hand;
+	shared->hand = candidate % shared->max_entries + 1;
+	SpinLockRelease(&shared->mutex);
+	if (!evict(candidate))
+		return 0;
+	ul_count(UL_STAT_EVICTIONS);
+	return candidate;
+}
+
 UlRef
 ul_alloc_entry(void)
 {
@@ -349,19 +376,7 @@ ul_alloc_entry(void)
 	SpinLockRelease(&shared->mutex);
 
 	for (int i = 0; ref == 0 && i < EVICTION_TRIES; i++)
-	{
-		UlRef		candidate;
-
-		SpinLockAcquire(&shared->mutex);
-		candidate = shared->hand;
-		shared->hand = candidate % shared->max_entries + 1;
-		SpinLockRelease(&shared->mutex);
-		if (evict(candidate))
-		{
-			ref = candidate;
-			ul_count(UL_STAT_EVICTIONS);
-		}
-	}
+		ref = evict_next();
 	return ref;
 }
 
@@ -467,6 +482,23 @@ ul_shmem_attach(void)
 	attached = true;
 }
 
+UlRef
+ul_alloc_node_or_evict(void)
+{
+	UlRef		node = ul_alloc_node();
+
+	for (int i = 0; node == 0 && i < EVICTION_TRIES; i++)
+	{
+		UlRef		entry = evict_next();
+
+		if (entry == 0)
+			continue;
+		ul_free_entry(entry);
+		node = ul_alloc_node();
+	}
+	return node;
+}
+
 uint32
 ul_relation_generation(Oid relid)
 {
@@ -510,7 +542,7 @@ UlRef
 ul_next_dirty(UlRef from, Oid relid)
 {
 	while ((from = ul_next_entry(from, relid)) != 0)
-		if (entries[from].relaxed != 0 || entries[from].denials != 0)
+		if (entries[from].relaxed != 0 || entries[from].denials != 0 || entries[from].rates_dirty)
 			return from;
 	return 0;
 }

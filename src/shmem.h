@@ -16,6 +16,7 @@
 #include "storage/lwlock.h"
 
 #include "amounts.h"
+#include "gcra.h"
 #include "sums.h"
 
 /* Position in the array of entries or of nodes; 0 is none. */
@@ -70,6 +71,7 @@ typedef struct UlEntry
 	UlRef		more_sums;		/* beyond the inline ones */
 	UlRef		relaxed;		/* amounts that are in no table yet */
 	UlRef		denials;
+	UlRef		rates;			/* the states of rate limits */
 	UlRef		name;			/* of a key that is a SHA-256 */
 	uint64		marks;			/* changes whenever it is marked or read anew */
 	uint32		generation;		/* of its relation when it was loaded */
@@ -79,6 +81,7 @@ typedef struct UlEntry
 	uint8		nsums;
 	bool		used;			/* since the clock hand came by */
 	bool		prepared_known; /* every prepared transaction has its record */
+	bool		rates_dirty;	/* some are in no table yet, or closed */
 	UlSharedSum sums[UL_INLINE_SUMS];
 } UlEntry;
 
@@ -147,6 +150,29 @@ typedef struct UlDenialNode
 	TimestampTz last_at;
 } UlDenialNode;
 
+/* Bytes of a limit's name in a node, with its end; those of longer names have none */
+#define UL_RATE_NAME	64
+
+/* The state of a rate limit */
+typedef struct UlRateNode
+{
+	UlRef		next;
+	uint64		xid;			/* of who writes it; 0: nobody does */
+	UlRateState state;
+	bool		dirty;			/* changed since it was written, or taken to
+								 * be */
+	bool		closed;			/* who has the key's lock decides by the table */
+	bool		unwritten;		/* and has yet to write it */
+	char		limit_type[UL_RATE_NAME];
+} UlRateNode;
+
+/* The same, copied to be written */
+typedef struct UlRateTaken
+{
+	char		limit_type[UL_RATE_NAME];
+	UlRateState state;
+} UlRateTaken;
+
 typedef struct UlTextNode
 {
 	UlRef		next;
@@ -161,6 +187,7 @@ typedef union UlNode
 	UlSumsNode	sums;
 	UlRelaxedNode relaxed;
 	UlDenialNode denial;
+	UlRateNode	rate;
 	UlTextNode	text;
 } UlNode;
 
@@ -245,6 +272,9 @@ extern void ul_drop_sums(UlEntry *entry);
 extern UlRef ul_alloc_node(void);
 extern void ul_free_node(UlRef ref);
 extern void ul_free_nodes(UlRef list);
+
+/* The same, by evicting an entry that has some; no partition may be locked. */
+extern UlRef ul_alloc_node_or_evict(void);
 
 /* How often a relation, as a whole, was marked. */
 extern uint32 ul_relation_generation(Oid relid);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sql_counters.c
- *		The triggers on usage_counters.
+ *		The triggers on usage_counters and usage_rates.
  *
  * They run for each row that a transaction writes when it commits, so that
  * what nobody needs to hear of must cost next to nothing.
@@ -19,6 +19,11 @@
 
 #include "counters.h"
 #include "day_sums.h"
+#include "gate.h"
+#include "limits.h"
+#include "rate.h"
+#include "schema.h"
+#include "shmem.h"
 #include "store.h"
 #include "tables.h"
 #include "window.h"
@@ -93,6 +98,36 @@ tell_day(HeapTuple tuple, TupleDesc tupdesc)
 		ul_day_written(bucket_start);
 }
 
+/*
+ * States of rates were, or are about to be, changed by hand.  Whoever flushes is
+ * kept out from before the first change; what logical replication applies comes
+ * without that.
+ */
+static void
+rates_changed(const TriggerData *trigger)
+{
+	TupleDesc	tupdesc = RelationGetDescr(trigger->tg_relation);
+	HeapTuple	tuples[] = {trigger->tg_trigtuple, trigger->tg_newtuple};
+
+	if (!ul_shmem_exists() || ul_rate_writing())
+		return;
+	ul_gate_lock_rates();
+	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+		ul_xact_mark_all_rates();
+	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+		return;
+	for (int i = 0; i < (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? 2 : 1); i++)
+	{
+		const UlLimit *limit = ul_find_limit(text_of(tuples[i], tupdesc, Anum_rate_limit_type));
+
+		if (limit == NULL)
+			ul_xact_mark_all_rates();
+		else
+			ul_xact_mark_rates(text_of(tuples[i], tupdesc, Anum_rate_user_id),
+							   limit->usage_type);
+	}
+}
+
 /* Says that the key's rows were changed other than by us. */
 static void
 mark_key(HeapTuple tuple, TupleDesc tupdesc)
@@ -130,7 +165,9 @@ usage_limits_counted(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("must be called as a trigger")));
-	if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
+	if (RelationGetRelid(trigger->tg_relation) == ul_schema()->oid[UL_USAGE_RATES])
+		rates_changed(trigger);
+	else if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		row_changed(trigger);
 	else
 	{

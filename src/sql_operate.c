@@ -303,6 +303,7 @@ usage_maintain(PG_FUNCTION_ARGS)
 	put_count(rsinfo, "rates forgotten", done.rates_forgotten);
 	put_count(rsinfo, "events deleted", done.events_deleted);
 	put_count(rsinfo, "counters flushed", done.counters_flushed);
+	put_count(rsinfo, "rates flushed", done.rates_flushed);
 	put_count(rsinfo, "denials flushed", done.denials_flushed);
 	put_count(rsinfo, "alerts forgotten", done.alerts_forgotten);
 	put_count(rsinfo, "alerts reported", reported);

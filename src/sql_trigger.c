@@ -25,6 +25,7 @@
 #include "schema.h"
 #include "store.h"
 #include "tables.h"
+#include "xact.h"
 
 PG_FUNCTION_INFO_V1(usage_limits_config_complete);
 PG_FUNCTION_INFO_V1(usage_limits_override_check);
@@ -376,7 +377,10 @@ usage_limits_touch(PG_FUNCTION_ARGS)
 	return end_row(trigger, row);
 }
 
-/* Counter and gauge limits of one usage type are durable or relaxed together. */
+/*
+ * Counter and gauge limits of one usage type are durable or relaxed together;
+ * what costs credits is durable.
+ */
 static void
 check_durability(const TriggerData *trigger)
 {
@@ -387,13 +391,12 @@ check_durability(const TriggerData *trigger)
 	Datum		other;
 	Datum		kind = heap_getattr(tuple, Anum_config_kind, tupdesc, &isnull);
 
-	if (strcmp(TextDatumGetCString(kind), "concurrency") == 0 ||
-		strcmp(TextDatumGetCString(kind), "rate") == 0)
+	if (strcmp(TextDatumGetCString(kind), "concurrency") == 0)
 		return;
 	ul_arg_datum(&args, heap_getattr(tuple, Anum_config_usage_type, tupdesc, &isnull), false);
 	ul_arg_datum(&args, heap_getattr(tuple, Anum_config_durability, tupdesc, &isnull), false);
 	other = ul_execute_value(UL_CHECK_DURABILITY, &args, &isnull);
-	if (!isnull)
+	if (!isnull && strcmp(TextDatumGetCString(kind), "rate") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("limits of one usage type must share one durability"),
@@ -425,6 +428,7 @@ usage_limits_changed(PG_FUNCTION_ARGS)
 	const UlSchema *schema = ul_schema();
 	bool		row = TRIGGER_FIRED_FOR_ROW(trigger->tg_event);
 
+	ul_xact_mark_config();
 	if (relid == schema->oid[UL_USAGE_LIMIT_OVERRIDES] && row)
 	{
 		signal_override(trigger, trigger->tg_trigtuple);

@@ -44,21 +44,21 @@ const UlStatementText ul_credit_statements[UL_NSTATEMENTS] = {
 	},
 
 	/*
-	 * $2: now; $3: what to take; $4: whether the daily refill must not be
-	 * due, $5: whether the user must have one
+	 * $2: now; $3: what to take; $4: until when the daily refill must not be
+	 * due; $5: when it is due for a user who has had none
 	 */
 	[UL_SPEND_FAST] = {
 		"WITH c AS (UPDATE @.user_credits AS c SET balance = c.balance - $3,"
 		" lifetime_spent = c.lifetime_spent + $3, updated_at = greatest(c.updated_at, $2),"
 		" sequence_no = c.sequence_no + 1, burning_left = c.burning_left - $3"
 		" WHERE c.user_id = $1 AND c.burning_left > $3 AND c.balance - c.held >= $3 AND c.due_at > $2"
-		" AND (NOT $4 OR c.refill_due_at > $2 OR (c.refill_due_at IS NULL AND NOT $5))"
+		" AND coalesce(c.refill_due_at, $5) > $4"
 		" RETURNING c.balance, c.updated_at, c.sequence_no, c.burning_grant_id)"
 		" INSERT INTO @.credit_transactions AS t (user_id, amount, balance_after, transaction_type,"
 		" description, metadata, created_at, sequence_no, grant_id)"
 		" SELECT $1, - $3, c.balance, $6, $7, $8, c.updated_at, c.sequence_no, c.burning_grant_id FROM c"
 		" RETURNING t.id, t.balance_after, t.grant_id",
-		8, {TEXTOID, TIMESTAMPTZOID, INT8OID, BOOLOID, BOOLOID, TEXTOID, TEXTOID, JSONBOID}
+		8, {TEXTOID, TIMESTAMPTZOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, JSONBOID}
 	},
 	[UL_WRITE_CREDITS] = {
 		"UPDATE @.user_credits AS c SET" SET_CREDITS " WHERE c.user_id = $1",

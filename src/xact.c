@@ -23,6 +23,8 @@
 #include "utils/memutils.h"
 
 #include "gate.h"
+#include "gate_rate.h"
+#include "rate.h"
 #include "schema.h"
 #include "store.h"
 #include "xact.h"
@@ -37,6 +39,7 @@ typedef struct UlLevel
 	UlFrame    *frames;
 	UlKey	   *locked;
 	UlKey	   *taken;
+	UlKey	   *closed;
 	struct UlLevel *outer;
 } UlLevel;
 
@@ -127,6 +130,9 @@ typedef struct UlXact
 	Oid			marked_relation;	/* usage_counters, if it is to be marked
 									 * whole */
 	bool		emptied;		/* usage_counters was truncated */
+	bool		config_changed;
+	Oid			marked_rates;	/* as above, if all states of rates are to be
+								 * forgotten */
 	bool		flushed;		/* from now on every booking writes at once */
 } UlXact;
 
@@ -214,12 +220,33 @@ refuse_taken(void)
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("cannot PREPARE a transaction that has called usage_maintain"),
 					 errdetail("It has flushed counts of relaxed limits.")));
+		else if (ul_shmem_exists() &&
+				 (key->rates_marked || current->marked_rates != InvalidOid))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot PREPARE a transaction that has changed usage_rates")));
 }
 
 /* Neither allocates nor fails. */
 static void
+end_rates(bool committed)
+{
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+	{
+		if (key->rates_closed)
+			ul_shared_open_rates(&key->pin, committed);
+		if (committed && ul_shmem_exists() && key->rates_marked)
+			ul_shared_forget_rates(&key->pin);
+	}
+	if (committed && ul_shmem_exists() && current->marked_rates != InvalidOid)
+		ul_shared_forget_all_rates(current->marked_rates);
+}
+
+/* The same. */
+static void
 end_xact(bool committed)
 {
+	end_rates(committed);
 	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
 	{
 		if (key->pin.entry != 0)
@@ -238,6 +265,7 @@ xact_callback(XactEvent event, void *arg)
 	if (event == XACT_EVENT_ABORT)
 	{
 		ul_xact_abandon_writing();
+		ul_rate_set_writing(false);
 		ul_abandon_load();
 	}
 	if (current == NULL)
@@ -257,6 +285,12 @@ xact_callback(XactEvent event, void *arg)
 			end_xact(true);
 			break;
 		case XACT_EVENT_PREPARE:
+
+			/*
+			 * a closed key stays locked: its rates are loaded when it has
+			 * ended
+			 */
+			end_rates(true);
 			for (UlKey *key = current->all_keys; key != NULL; key = key->next)
 				if (key->pin.entry != 0)
 					ul_shared_prepare(&key->pin);
@@ -326,6 +360,12 @@ commit_level(UlLevel *level)
 		key->next_taken = outer->taken;
 		outer->taken = key;
 	}
+	for (UlKey *key = level->closed; key != NULL; key = next_locked)
+	{
+		next_locked = key->next_closed;
+		key->next_closed = outer->closed;
+		outer->closed = key;
+	}
 	current->levels = outer;
 	level->outer = current->spare_levels;
 	current->spare_levels = level;
@@ -358,6 +398,11 @@ abort_level(UlLevel *level)
 		key->locked_level = 0;
 		current->nlocked--;
 	}
+	for (UlKey *key = level->closed; key != NULL; key = key->next_closed)
+	{
+		key->rates_closed = false;
+		ul_shared_open_rates(&key->pin, false);
+	}
 	for (UlKey *key = level->taken; key != NULL; key = key->next_taken)
 		ul_shared_give_back(&key->pin);
 	current->levels = level->outer;
@@ -374,6 +419,7 @@ subxact_callback(SubXactEvent event, SubTransactionId mySubid,
 	if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
 		ul_xact_abandon_writing();
+		ul_rate_set_writing(false);
 		ul_abandon_load();
 	}
 	if (current == NULL)
@@ -437,6 +483,7 @@ current_level(void)
 	level->frames = NULL;
 	level->locked = NULL;
 	level->taken = NULL;
+	level->closed = NULL;
 	level->outer = current->levels;
 	current->levels = level;
 	return level;
@@ -514,6 +561,9 @@ ul_xact_lock(UlKey *key)
 
 	level = current_level();
 	waited = ul_gate_lock(key->hash);
+	/* here and not when the sums are read, which who only asks does too */
+	if (ul_shared_gate())
+		(void) ul_gate_await_prepared(key->hash, true);
 	ul_count(UL_STAT_LOCKED);
 	key->locked_level = level->level;
 	key->next_locked = level->locked;
@@ -544,6 +594,12 @@ UlKey	  **
 ul_xact_taken(void)
 {
 	return &current_level()->taken;
+}
+
+UlKey	  **
+ul_xact_closed(void)
+{
+	return &current_level()->closed;
 }
 
 UlCell *
@@ -666,6 +722,51 @@ ul_xact_mark_all(void)
 	if (current == NULL)
 		begin_xact();
 	current->marked_relation = ul_schema()->oid[UL_USAGE_COUNTERS];
+}
+
+void
+ul_xact_mark_rates(const char *user_id, const char *usage_type)
+{
+	UlKey	   *key;
+
+	if (current != NULL && current->nmarked >= MAX_MARKED_KEYS)
+	{
+		ul_xact_mark_all_rates();
+		return;
+	}
+	key = ul_xact_key(user_id, usage_type);
+	if (!key->rates_marked)
+		current->nmarked++;
+	key->rates_marked = true;
+}
+
+void
+ul_xact_mark_all_rates(void)
+{
+	if (current == NULL)
+		begin_xact();
+	current->marked_rates = ul_schema()->oid[UL_USAGE_COUNTERS];
+}
+
+void
+ul_xact_mark_config(void)
+{
+	if (current == NULL)
+		begin_xact();
+	current->config_changed = true;
+}
+
+bool
+ul_xact_rates_marked(const UlKey *key)
+{
+	return current != NULL &&
+		(current->marked_rates != InvalidOid || (key != NULL && key->rates_marked));
+}
+
+bool
+ul_xact_rates_changed(const UlKey *key)
+{
+	return ul_xact_rates_marked(key) || current->config_changed;
 }
 
 void

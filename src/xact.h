@@ -70,6 +70,8 @@ struct UlKey
 	uint64		hash;			/* of gate.h */
 	UlPin		pin;			/* of the shared gate */
 	bool		marked;			/* its rows were changed by hand */
+	bool		rates_marked;	/* or those of its rates */
+	bool		rates_closed;	/* decided by the table: see xact_rate.c */
 	int			locked_level;	/* that holds the key's lock, or 0 */
 	int			slot;			/* that is held without the key's lock, or 0 */
 	bool		rows_read;		/* the next is known */
@@ -80,6 +82,7 @@ struct UlKey
 	void	   *commit_state;	/* its own, in the transaction's memory */
 	UlKey	   *next_locked;	/* in the level */
 	UlKey	   *next_taken;		/* in the level: taken to be flushed */
+	UlKey	   *next_closed;	/* in the level: its rates are closed */
 	UlKey	   *next;			/* in the transaction */
 };
 
@@ -93,7 +96,9 @@ extern UlKey *ul_xact_find_key(const char *user_id, const char *usage_type);
 extern UlKey *ul_xact_keys(void);
 
 /*
- * Locks a key to the end of the transaction; true if it had to wait.  Raises
+ * Locks a key to the end of the transaction; true if it had to wait.  At the
+ * shared gate it also waits for transactions that have prepared what the gate
+ * does not know, so that reading the sums later need not.  Raises
  * an error beyond a number of locked keys that is a fair share of the server's
  * lock table.
  */
@@ -167,15 +172,28 @@ extern bool ul_xact_begin_fold(const char *user_id, const char *usage_type);
 
 /*
  * Writes the rows of what an entry's key has used relaxed; "denials" gets what
- * was denied, to be written by the caller.  All of it is taken back where the
+ * was denied, and with "rates" their states, to be written by the caller.  All of it is taken back where the
  * (sub)transaction rolls back.  Returns the rows written, or -1 if the entry has
  * nothing that this transaction can take.
  */
-extern int	ul_xact_flush(UlRef entry, char **user_id, UlTaken *taken);
+extern int	ul_xact_flush(UlRef entry, bool rates, char **user_id, UlTaken *taken);
 
 /* Notes that rows of a key, or of all keys, were changed other than by us. */
 extern void ul_xact_mark(const char *user_id, const char *usage_type);
 extern void ul_xact_mark_all(void);
+
+/* The same of rows of usage_rates. */
+extern void ul_xact_mark_rates(const char *user_id, const char *usage_type);
+extern void ul_xact_mark_all_rates(void);
+
+/* Notes that the transaction has changed limits, or what is known of a user. */
+extern void ul_xact_mark_config(void);
+
+/* Whether it has changed states of a key's rates by hand (NULL: of one it has not touched). */
+extern bool ul_xact_rates_marked(const UlKey *key);
+
+/* Whether it may think otherwise of a key's rates than those who do not see its changes. */
+extern bool ul_xact_rates_changed(const UlKey *key);
 
 /*
  * Notes that the table was truncated.  Until the transaction ends, only others
@@ -203,6 +221,9 @@ extern bool ul_xact_count_lock(void);
 
 /* The keys whose counts the current level has taken to flush. */
 extern UlKey **ul_xact_taken(void);
+
+/* The keys whose rates the current level has closed. */
+extern UlKey **ul_xact_closed(void);
 
 /*
  * Writes what a cell has and the table does not; without a slot, as a row of its

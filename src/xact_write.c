@@ -181,7 +181,7 @@ ul_xact_write(UlCell *cell)
 }
 
 int
-ul_xact_flush(UlRef entry, char **user_id, UlTaken *taken)
+ul_xact_flush(UlRef entry, bool rates, char **user_id, UlTaken *taken)
 {
 	char	   *usage_type;
 	UlKey	   *key;
@@ -193,7 +193,8 @@ ul_xact_flush(UlRef entry, char **user_id, UlTaken *taken)
 	if (key->pin.taken_xid != 0)
 		return -1;
 	level = ul_xact_taken();
-	if (!ul_shared_take(&key->pin, U64FromFullTransactionId(GetTopFullTransactionId()), taken))
+	if (!ul_shared_take(&key->pin, U64FromFullTransactionId(GetTopFullTransactionId()), rates && !ul_xact_rates_changed(key),
+						taken))
 		return -1;
 	key->next_taken = *level;
 	*level = key;

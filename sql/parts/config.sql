@@ -43,7 +43,7 @@ COMMENT ON COLUMN usage_limits_config.period IS 'The window''s length; null: the
 COMMENT ON COLUMN usage_limits_config.alignment IS 'calendar (minute, hour, day, ISO week, month, year in the user''s, else the limit''s time zone), anniversary (any number of months, of days, or a time, from the user''s anchor_at; for users without one those of the calendar), sliding (the last period, at every instant) or none (lifetime, and rates).';
 COMMENT ON COLUMN usage_limits_config.time_zone IS 'Time zone of calendar and anniversary windows for users without one of their own.';
 COMMENT ON COLUMN usage_limits_config.burst IS 'Of a rate: units allowed at once; null: as many as in a period.';
-COMMENT ON COLUMN usage_limits_config.durability IS 'durable or relaxed. Relaxed uses are counted in shared memory at once, whatever becomes of the transaction, and written within usage_limits.flush_interval, without event rows; where the library is not preloaded they are as durable ones. The limits of a type share one, and relaxed ones take no idempotency key.';
+COMMENT ON COLUMN usage_limits_config.durability IS 'durable or relaxed. Relaxed uses are counted in shared memory at once, whatever becomes of the transaction, and written within usage_limits.flush_interval, without event rows; where the library is not preloaded they are as durable ones. Counters and gauges of a type share one, which rates beside them leave as it is; where there are only rates, uses are relaxed if all of them are. Relaxed ones take no idempotency key.';
 COMMENT ON COLUMN usage_limits_config.enforcement IS 'hard (denied beyond), soft (counted, allowed beyond, reported as over_limit) or shadow (allowed, reported as shadow).';
 
 CREATE TABLE usage_limit_overrides (

@@ -205,7 +205,7 @@ COMMENT ON COLUMN credit_decision.allowed IS 'Whether it was done.';
 COMMENT ON COLUMN credit_decision.reason IS 'ok; insufficient_credits (not done); shortfall (done, but not in full: see credit_transactions.shortfall).';
 COMMENT ON COLUMN credit_decision.balance IS 'The user''s balance after it; what is held is still in it.';
 COMMENT ON COLUMN credit_decision.transaction_id IS 'The row of credit_transactions written; null when none was.';
-COMMENT ON COLUMN credit_decision.grant_id IS 'The grant concerned; null when there is none, or several.';
+COMMENT ON COLUMN credit_decision.grant_id IS 'The grant concerned; null where there is none, or credit_draws says which.';
 
 CREATE FUNCTION credit_grant(
 	user_id text,

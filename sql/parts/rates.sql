@@ -1,6 +1,7 @@
 -- What has been used of rate limits.
 --
--- As usage_counters, without CHECK constraints: a row is written by every use.
+-- As usage_counters, without CHECK constraints: a row is written by every use
+-- where the library is not preloaded.
 
 CREATE TABLE usage_rates (
 	user_id text COLLATE "C" NOT NULL,
@@ -12,7 +13,7 @@ CREATE TABLE usage_rates (
 	updated_at timestamptz NOT NULL DEFAULT usage_now(),
 	PRIMARY KEY (user_id, limit_type)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE usage_rates IS 'The states of rate limits (GCRA, ITU-T I.371). A user without a row, or with an arrival_at in the past, has used nothing.';
+COMMENT ON TABLE usage_rates IS 'The states of rate limits (GCRA, ITU-T I.371). A user without a row, or with an arrival_at in the past, has used nothing. Where the library is preloaded, shared memory is ahead of it by at most usage_limits.flush_interval.';
 COMMENT ON COLUMN usage_rates.user_id IS 'The user.';
 COMMENT ON COLUMN usage_rates.limit_type IS 'The limit.';
 COMMENT ON COLUMN usage_rates.arrival_at IS 'The theoretical arrival time: when everything used so far will have left. What is used now is (arrival_at - now) × units ÷ period.';

@@ -12,7 +12,7 @@ CREATE FUNCTION usage_limits_changed() RETURNS trigger
 COMMENT ON FUNCTION usage_limits_changed() IS 'Trigger: tells every session, when the transaction commits, that what it has cached of this table is old.';
 CREATE FUNCTION usage_limits_counted() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION usage_limits_counted() IS 'Trigger: tells every session, when the transaction commits, that counters were changed other than by the functions; and marks days in usage_days whose counters change after they were over.';
+COMMENT ON FUNCTION usage_limits_counted() IS 'Trigger: tells every session, when the transaction commits, that counters or the states of rates were changed other than by the functions; and marks days in usage_days whose counters change after they were over.';
 CREATE FUNCTION usage_limits_log_change() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_limits_log_change() IS 'Trigger: writes usage_config_log.';
@@ -74,6 +74,13 @@ CREATE TRIGGER counted AFTER INSERT OR UPDATE OR DELETE ON usage_counters
 CREATE TRIGGER truncated AFTER TRUNCATE ON usage_counters
 	FOR EACH STATEMENT EXECUTE FUNCTION usage_limits_counted();
 
+CREATE TRIGGER changing BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON usage_rates
+	FOR EACH STATEMENT EXECUTE FUNCTION usage_limits_counted();
+CREATE TRIGGER counted AFTER INSERT OR UPDATE OR DELETE ON usage_rates
+	FOR EACH ROW EXECUTE FUNCTION usage_limits_counted();
+
+ALTER TABLE usage_rates ENABLE ALWAYS TRIGGER changing;
+ALTER TABLE usage_rates ENABLE ALWAYS TRIGGER counted;
 ALTER TABLE usage_counters ENABLE ALWAYS TRIGGER counted;
 ALTER TABLE usage_counters ENABLE ALWAYS TRIGGER truncated;
 ALTER TABLE usage_limits_config ENABLE ALWAYS TRIGGER changed;

@@ -12,13 +12,15 @@ SELECT usage_set_limit(limit_type, 1000000000)
 FROM unnest('{prompts_daily,exports_daily,exports_monthly,pings_daily}'::text[]) AS limit_type;
 SELECT usage_set_limit('seats_total', 1, usage_type => 'seat');
 SELECT usage_set_limit('bills', 1000000000, usage_type => 'bill', period => '1 month', alignment => 'anniversary');
-SELECT usage_set_limit('dials', 1000000000, usage_type => 'dial', kind => 'rate', period => '1 second');
+SELECT usage_set_limit(usage_type || 's', 1000000000, usage_type => usage_type, kind => 'rate', period => '1 second', durability => durability)
+FROM (VALUES ('dial', 'relaxed'), ('call', 'durable')) AS rates (usage_type, durability);
+SELECT usage_set_limit('leases_daily', 1000000000, usage_type => 'lease');
 SELECT usage_set_limit('ticks_daily', 1000000000, usage_type => 'tick', kind => 'counter', period => '1 day',
 	alignment => 'calendar', durability => 'relaxed');
-INSERT INTO usage_types (usage_type, log_events) VALUES ('ping', false), ('seat', false), ('bill', false), ('dial', false);
+INSERT INTO usage_types (usage_type, log_events) VALUES ('ping', false), ('seat', false), ('bill', false), ('dial', false), ('call', false), ('lease', false);
 INSERT INTO user_subscriptions (user_id, tier) SELECT 'user' || g, 'pro' FROM generate_series(1, 10000) g;
 SELECT count(usage_track('user' || g, usage_type))
-FROM generate_series(1, 10000) g, unnest('{seat,ping,bill,dial,prompt,export}'::text[]) AS usage_type;
+FROM generate_series(1, 10000) g, unnest('{seat,ping,bill,dial,call,lease,prompt,export}'::text[]) AS usage_type;
 SELECT count(usage_track('user' || g, 'prompt', event_subtype => 'gpt-4o')) FROM generate_series(1, 10000) g;
 
 -- The seed's tables, without its foreign keys.

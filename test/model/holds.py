@@ -30,7 +30,6 @@ class Holds:
                 raise Refused("55000")
             return hold.answer
         yield from self.lock_to_deny(transaction, user, [request], now)
-        yield from self.may_wait(transaction, (user, request.usage_type))
         config = self.visible_config(transaction)
         result = decide(config, user, [request], self.usage_of(transaction, now), now, until=until)
         if result["allowed"] and request.amount != 0:
@@ -65,7 +64,6 @@ class Holds:
             return hold.answer
         if not hold.is_open(now):
             raise Refused("55000")
-        yield from self.may_wait(transaction, hold.key)
         config = self.visible_config(transaction)
         more = decide_more(config, hold, request, self.usage_of(transaction, now)(hold.key), now)
         if more is not None and not more["allowed"]:

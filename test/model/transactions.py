@@ -605,6 +605,13 @@ class SharedGate(World):
         yield from self.may_wait(transaction, key)
         return waited
 
+    def lock_key(self, transaction, key):
+        if self.has(transaction, ("key", *key)):
+            return False
+        waited = yield from super().lock_key(transaction, key)
+        yield from self.may_wait(transaction, key)
+        return waited
+
     def lock_requests(self, transaction, user, requests, now):
         waited = True
         while waited:

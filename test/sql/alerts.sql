@@ -212,6 +212,30 @@ INSERT INTO usage_alert_log (user_id, limit_type, alert_id, window_start, curren
 SELECT * FROM usage_maintain() WHERE what ~ 'alerts';
 SELECT limit_type FROM usage_alert_log WHERE user_id = 'al-51';
 
+-- What is open at once: a hold that reaches a threshold is reported, and what is
+-- settled, released or denied is not.
+INSERT INTO usage_alerts (limit_type, percent) VALUES ('concurrent_alerts', 60), ('concurrent_alerts', 100);
+SELECT limit_type, kind FROM usage_set_limit('concurrent_alerts', 3);
+SELECT allowed, current FROM usage_hold('al-60', 'concurrent_alerts', hold_id => 'al-1');
+SELECT * FROM pg_temp.reported();
+SELECT allowed, current FROM usage_hold('al-60', 'concurrent_alerts', hold_id => 'al-2');
+SELECT user_id, limit_type, alert, current, "limit", threshold, window_start, window_end FROM pg_temp.reported();
+SELECT usage_release('al-2');
+BEGIN;
+SELECT allowed, current FROM usage_hold('al-60', 'concurrent_alerts', hold_id => 'al-3');
+SELECT allowed, current FROM usage_hold('al-60', 'concurrent_alerts', hold_id => 'al-4');
+SELECT user_id, limit_type, alert, current, "limit", threshold FROM pg_temp.reported();
+ROLLBACK;
+SELECT count(*) FROM usage_alert_log WHERE user_id = 'al-60';
+SELECT allowed, current FROM usage_hold('al-60', 'concurrent_alerts', hold_id => 'al-3');
+SELECT allowed, current FROM usage_hold('al-60', 'concurrent_alerts', hold_id => 'al-4');
+SELECT allowed, current FROM usage_hold('al-60', 'concurrent_alerts', hold_id => 'al-5');
+SELECT user_id, limit_type, alert, current, "limit", threshold FROM pg_temp.reported();
+SELECT allowed FROM usage_settle('al-1');
+SELECT * FROM pg_temp.reported();
+DELETE FROM usage_holds WHERE user_id = 'al-60';
+DELETE FROM usage_limits_config WHERE limit_type = 'concurrent_alerts';
+
 -- Once a window, whoever tries: the table itself sees to it.
 INSERT INTO usage_alert_log (user_id, limit_type, alert_id, window_start, current, "limit") SELECT user_id, limit_type, alert_id, window_start, 1, 1 FROM usage_alert_log WHERE user_id = 'al-50' LIMIT 1;
 INSERT INTO usage_alert_log (user_id, limit_type, alert_id, current, "limit") VALUES ('al-52', 'x_total', 1, 1, 1), ('al-52', 'x_total', 1, 1, 1);

@@ -220,6 +220,26 @@ SELECT credit_available('ch7');
 SELECT credit_hold('ch7', 1, '1 hour', 'x');
 ROLLBACK;
 
+-- What fell due before a hold ends is written with it, dated with its own instant.
+SELECT balance FROM credit_grant('ch9', 5, 'plan', recurs_every => '1 day');
+SELECT balance FROM credit_spend('ch9', 2);
+SELECT :decision FROM unnest(ARRAY['ch9-a', 'ch9-b']) h, credit_hold('ch9', 1, '10 days', h);
+SET usage_limits.test_clock = '2025-06-05 00:00Z';
+SELECT usage_release('ch9-a');
+SELECT created_at, transaction_type, amount, balance_after FROM credit_transactions WHERE user_id = 'ch9' ORDER BY sequence_no;
+SELECT :settled FROM usage_settle('ch9-b', 1);
+SET usage_limits.test_clock = '2025-06-07 00:00Z';
+SELECT created_at, transaction_type, amount, balance FROM credit_statement('ch9', '2025-06-05Z') WHERE line = 'transaction';
+-- what has expired by then is available again
+SELECT balance FROM credit_grant('ch11', 10);
+SELECT :decision FROM credit_hold('ch11', 1, '1 hour', 'ch11-a');
+SELECT :decision FROM credit_hold('ch11', 2, '2 hours', 'ch11-b');
+SET usage_limits.test_clock = '2025-06-07 01:00Z';
+SELECT :settled FROM usage_settle('ch11-b');
+-- to ask for nothing makes no user
+SELECT :decision FROM credit_hold('ch10', 0, '1 hour', 'ch10-a');
+SELECT count(*) FROM user_credits WHERE user_id = 'ch10';
+
 -- usage_reconcile sees what disagrees.
 BEGIN;
 SELECT allowed FROM credit_hold('ch7', 2, '1 hour', 'ch7-c');

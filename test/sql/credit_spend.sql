@@ -61,6 +61,13 @@ SELECT transaction_id AS first_transaction FROM credit_spend('ref', 10, referenc
 SELECT balance FROM credit_spend('ref', 10, reference_id => 'job 2');
 SELECT allowed, balance, transaction_id = :first_transaction AS same FROM credit_spend('ref', 10, reference_id => 'job 1');
 SELECT credit_spend('ref', 11, reference_id => 'job 1');
+-- a denial leaves nothing; the repeat of what was spent is none
+SELECT allowed, reason, balance FROM credit_spend('ref3', 10, reference_id => 'job 1', throw_on_insufficient => false);
+SELECT count(*) FROM user_credits WHERE user_id = 'ref3';
+SELECT balance FROM credit_grant('ref3', 15);
+SELECT allowed, balance FROM credit_spend('ref3', 10, reference_id => 'job 1');
+SELECT allowed, balance FROM credit_spend('ref3', 10, reference_id => 'job 1');
+SELECT allowed, reason, balance FROM credit_spend('ref3', 10, reference_id => 'job 2', throw_on_insufficient => false);
 SELECT credit_balance('ref');
 -- what was denied is not remembered
 SELECT * FROM credit_spend('ref', 1000, reference_id => 'job 3', throw_on_insufficient => false);

@@ -154,6 +154,7 @@ SELECT FROM usage_set_limit('mem_rate', 3, usage_type => 'mem_call', kind => 'ra
 SELECT mem(d) FROM usage_consume('mem-ann', 'mem_call', 2) d;
 SELECT mem(d) FROM usage_consume('mem-bob', 'mem_call', 1) d;
 SELECT mem(d) FROM usage_consume('mem-bob', 'mem_call', 1) d;
+SELECT count(*) > 0 AS flushed FROM usage_maintain();
 SELECT user_id, limit_type FROM usage_rates WHERE limit_type = 'mem_rate' ORDER BY 1;
 
 -- A hold counts for both.

@@ -3,6 +3,8 @@
 SET timezone = 'UTC';
 SET datestyle = 'ISO, YMD';
 SET intervalstyle = 'postgres';
+-- where usage_events is in use, partitions are left for the next run
+SET client_min_messages = warning;
 \set SHOW_CONTEXT never
 \set decision 'allowed, reason, limit_type, requested, current, "limit", remaining, reset_at, retry_after'
 CREATE FUNCTION pg_temp.clock(at timestamptz) RETURNS void LANGUAGE sql AS
@@ -33,6 +35,7 @@ DELETE FROM usage_limits_config WHERE limit_type = 'odd_rate';
 -- A hundred an hour: all at once, then one every 36 seconds.
 SELECT pg_temp.clock('2025-03-12 10:00:00+00');
 SELECT :decision FROM usage_consume('rate-1', 'dial', 2);
+SELECT count(*) > 0 AS flushed FROM usage_maintain();
 SELECT user_id, limit_type, arrival_at, fraction, units, period, updated_at FROM usage_rates WHERE user_id = 'rate-1';
 SELECT :decision FROM usage_consume('rate-1', 'dial', 98);
 -- denied: reset_at is the instant at which it would fit, retry_after the seconds to it, rounded up, and neither moves but with time
@@ -182,7 +185,7 @@ SELECT :decision FROM usage_consume_many('rate-6', '[{"usage_type": "ping", "amo
 SELECT current FROM usage_check_limit('rate-6', 'pings', 0);
 SELECT :decision FROM usage_consume_many('rate-6', '{"ping": 3}');
 
--- It is part of the transaction, and of the savepoint.
+-- By the table it is part of the transaction, and of the savepoint; in shared memory a request was one.
 BEGIN;
 SELECT current FROM usage_consume('rate-7', 'ping', 2);
 SAVEPOINT s;
@@ -203,6 +206,35 @@ BEGIN READ ONLY;
 SELECT current FROM usage_check('rate-7', 'ping', 0);
 SELECT usage_consume('rate-7', 'ping', 1);
 ROLLBACK;
+
+-- Who has changed a limit decides by it, and nobody else feels that.
+SELECT current, remaining FROM usage_consume('rate-15', 'ping', 4);
+BEGIN;
+SELECT free_tier_limit FROM usage_set_limit('pings', 1000000, burst => 1000000);
+SELECT current, remaining FROM usage_consume('rate-15', 'ping', 1000);
+SAVEPOINT s;
+SELECT current, remaining FROM usage_consume('rate-15', 'ping', 1000);
+ROLLBACK TO s;
+SELECT current, remaining FROM usage_check('rate-15', 'ping', 0);
+ROLLBACK;
+SELECT current, remaining FROM usage_check('rate-15', 'ping', 0);
+BEGIN;
+SELECT free_tier_limit FROM usage_set_limit('pings', 3, burst => 6);
+SELECT current, remaining FROM usage_consume('rate-15', 'ping', 1);
+COMMIT;
+SELECT current, remaining FROM usage_check('rate-15', 'ping', 0);
+SELECT free_tier_limit FROM usage_set_limit('pings', 3, burst => 5);
+BEGIN;
+DELETE FROM usage_rates WHERE user_id = 'rate-15';
+SELECT current, remaining FROM usage_check('rate-15', 'ping', 0);
+SELECT current, remaining FROM usage_consume('rate-15', 'ping', 1);
+ROLLBACK;
+SELECT current, remaining FROM usage_check('rate-15', 'ping', 0);
+BEGIN;
+DELETE FROM usage_rates WHERE user_id = 'rate-15';
+SELECT current, remaining FROM usage_consume('rate-15', 'ping', 1);
+COMMIT;
+SELECT current, remaining FROM usage_consume('rate-15', 'ping', 1);
 
 -- Tokens, one subtype; and what is unlimited, blocked, soft, or only seen.
 SELECT limit_type FROM usage_set_limit('chat_tokens', 1000, usage_type => 'chat', measure => 'tokens', kind => 'rate', period => '1 minute');
@@ -259,6 +291,7 @@ SELECT :decision FROM usage_consume('rate-11', 'ping', 1);
 
 -- An administrator's own rows count; one that makes no sense is none.
 SELECT pg_temp.clock('2025-03-12 14:00:00+00');
+SELECT count(*) > 0 AS flushed FROM usage_maintain();
 UPDATE usage_rates SET arrival_at = '2025-03-12 14:00:01+00', updated_at = '2025-03-12 13:59:59+00' WHERE user_id = 'rate-11';
 SELECT :decision FROM usage_consume('rate-11', 'ping', 3);
 CREATE FUNCTION pg_temp.with_row(assignments text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -270,6 +303,8 @@ SELECT a, pg_temp.with_row(a) AS current FROM unnest(ARRAY['units = 0', 'units =
 	'period = ''1 second'', fraction = -1', 'fraction = 3', 'fraction = 2', 'arrival_at = ''infinity''', 'arrival_at = ''-infinity''', 'arrival_at = ''2025-03-12 14:00:01+00'', updated_at = ''infinity''', 'updated_at = ''2025-03-12 13:00:00+00''']) AS a;
 DELETE FROM usage_rates WHERE user_id = 'rate-11';
 SELECT current FROM usage_consume('rate-11', 'ping', 2);
+
+SELECT count(*) > 0 AS flushed FROM usage_maintain();
 
 -- As much as there can be: nothing overflows.
 SELECT limit_type FROM usage_set_limit('huge', 9223372036854775807, usage_type => 'huge', kind => 'rate', period => '100 years', burst => 9223372036854775807);
@@ -293,7 +328,7 @@ SELECT kind, period, alignment FROM usage_set_limit('pings_2', 5, kind => 'rate'
 SELECT kind, period, alignment FROM usage_set_limit('pings_2', 5, alignment => 'none');
 SELECT kind, period, alignment FROM usage_set_limit('pings_2', 5, kind => 'counter');
 UPDATE usage_limits_config SET kind = 'rate' WHERE limit_type = 'pings_2' RETURNING kind, period, alignment;
--- durability is of what is counted beside it
+-- durability is of what is counted beside it, and where there is nothing else of all rates
 SELECT durability FROM usage_set_limit('dials_total', 1000000, kind => 'counter', durability => 'relaxed');
 SELECT limit_type, kind, durability FROM usage_limits_config WHERE usage_type = 'dial' ORDER BY 1;
 

@@ -139,6 +139,16 @@ SELECT count(*) FILTER (WHERE allowed <> (used + amount <= 10)) AS wrongly_decid
 	count(*) FILTER (WHERE NOT allowed AND retry_after <> ceil(extract(epoch FROM reset_at - at))) AS wrong_retry_after
 FROM counted;
 
+-- A reset begins the window within a part: for its own transaction at once.
+SET usage_limits.test_clock = '2031-06-01 12:00:10+00';
+SELECT allowed, current FROM usage_consume('slide-8', 'tap', 5);
+SET usage_limits.test_clock = '2031-06-01 12:00:20+00';
+BEGIN;
+SELECT current FROM usage_reset('slide-8', 'tap');
+SELECT allowed, current FROM usage_consume('slide-8', 'tap', 8);
+COMMIT;
+SELECT allowed, current FROM usage_consume('slide-8', 'tap', 2);
+
 -- Where the clock steps back, what counted then counts again.
 SET usage_limits.test_clock = '2031-07-01 12:00:00+00';
 SELECT allowed, current FROM usage_consume('slide-7', 'tap', 5);

@@ -1,6 +1,6 @@
-# A backend or the whole server is killed while many clients consume: what a
-# client was told to be committed counts, nothing else does but what was on its
-# way, and the limit holds.
+# A backend or the whole server is killed while many clients consume and spend:
+# what a client was told to be committed counts, nothing else does but what was on
+# its way, and the limit holds.
 
 use strict;
 use warnings;
@@ -18,6 +18,7 @@ my $run = 0;
 
 $node->safe_psql('postgres', q{
 	SELECT usage_set_limit('jobs_total', 1000000, kind => 'counter');
+	SELECT credit_grant('hot', 1000000);
 	-- written by the same transactions, one row a unit
 	CREATE TABLE receipt (id bigint GENERATED ALWAYS AS IDENTITY);
 });
@@ -28,6 +29,7 @@ BEGIN;
 SELECT allowed::int AS allowed FROM usage_consume('hot', 'job') \gset
 \if :allowed
 INSERT INTO receipt DEFAULT VALUES;
+SELECT credit_spend('hot', 1);
 \endif
 COMMIT;
 });
@@ -92,6 +94,8 @@ sub check_sums
 	is($sum, receipts(), "$what: counted is what was committed");
 	is(value($node, 'SELECT count(*) FROM usage_events'), $sum, "$what: and so are the events");
 	is(value($node, q{SELECT current FROM usage_check('hot', 'job')}), $sum, "$what: the answer says so");
+	is(value($node, q{SELECT 1000000 - credit_balance('hot')}), $sum, "$what: as much was spent");
+	is(value($node, q{SELECT * FROM usage_reconcile()}), '', "$what: of credits nothing disagrees");
 	is(value($node, q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'}), '0', "$what: no lock is left");
 	return $sum;
 }

@@ -28,6 +28,7 @@ $node->safe_psql('postgres', $_) foreach (
 		SELECT usage_set_tier('pat', 'team', status => 'past_due');
 		INSERT INTO usage_types (usage_type, log_events, unit) VALUES ('ping', false, 'ms');
 		INSERT INTO usage_members (user_id, account_id) VALUES ('ann', 'acme');
+		SELECT usage_set_override('prompts_daily', 500, 'acme');
 		INSERT INTO usage_alerts (limit_type, percent) VALUES ('prompts_daily', 80);
 		INSERT INTO usage_alert_log (user_id, limit_type, alert_id, current, "limit") VALUES ('ann', 'prompts_daily', 1, 8, 10);
 		INSERT INTO usage_denials (user_id, limit_type, usage_date, count) VALUES ('ann', 'prompts_daily', '2026-03-10', 2);

@@ -93,5 +93,17 @@ foreach my $run (@runs)
 	$node->safe_psql('postgres', 'TRUNCATE usage_counters, usage_events');
 }
 
+# What is rolled back to a savepoint and done again makes nobody fail, also where
+# all write the same rows: a rate's state and a key's answer.
+$node->safe_psql('postgres', q{
+	SELECT usage_set_limit('dials', 1000000, usage_type => 'dial', kind => 'rate', period => '1 hour')});
+my $dial = q{SELECT usage_consume('hot', 'dial', idempotency_key => 'k' || :n / 3);};
+$node->pgbench(
+	"-n -c $clients -j 2 -t 30 -D n=0", 0,
+	[ qr{processed: ${\($clients * 30)}/${\($clients * 30)}} ], [qr{^$}],
+	'SERIALIZABLE, done again',
+	{ '007_again' => "\\set n :n + 1\nBEGIN ISOLATION LEVEL SERIALIZABLE;\nSAVEPOINT a;\n$dial\nROLLBACK TO a;\n$dial\nCOMMIT;\n" });
+is(value($node, q{SELECT sum(amount) FROM usage_counters WHERE usage_type = 'dial'}), '11', 'SERIALIZABLE, done again: each key once');
+
 $node->stop;
 done_testing();

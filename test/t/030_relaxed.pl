@@ -83,7 +83,11 @@ $node->safe_psql('other', q{
 	SELECT usage_consume('ann', 'ping', 2)});
 is(sqlstate($node, 'DROP DATABASE other'), 'none', 'a database is dropped');
 
-# a clean shutdown writes all
+# a clean shutdown writes all, however much later it would be written
+$node->append_conf('postgresql.conf', "usage_limits.flush_interval = '1h'");
+$node->reload;
+$node->safe_psql('postgres', q{SELECT usage_consume('fay', 'ping', 4)});
+$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM usage_counters WHERE user_id = 'fay'}) or die 'nothing is flushed';
 $node->safe_psql('postgres', q{SELECT usage_consume('dan', 'ping', 4)});
 $node->stop('fast');
 $node->start;
