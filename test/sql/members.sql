@@ -1,6 +1,7 @@
 -- Members of accounts: what a member uses is booked on both, and the limits of
 -- both hold.
 SET usage_limits.test_clock = '2026-03-10 12:00:00+00';
+\set SHOW_CONTEXT never
 SET timezone = 'UTC';
 SELECT FROM usage_set_limit('mem_daily', 10, usage_type => 'mem');
 SELECT FROM usage_set_limit('mem_monthly', 1000, usage_type => 'mem');
