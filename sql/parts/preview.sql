@@ -51,20 +51,23 @@ BEGIN ATOMIC
 			range r
 	), past AS (
 		-- who uses tokens of amount 0 says what has been used, and does not ask
-		SELECT e.user_id, e.created_at AS at, e.id, coalesce(e.bucket_start, e.created_at) AS bucket_start,
+		SELECT s.user_id, e.created_at AS at, e.id, coalesce(s.bucket_start, e.created_at) AS bucket_start,
 			CASE p.measure WHEN 'amount' THEN e.amount WHEN 'tokens' THEN e.tokens_used
 				WHEN 'credits' THEN e.credits_used ELSE e.duration_ms END AS amount,
 			CASE WHEN e.operation IN ('use', 'settle') AND e.amount > 0 THEN 1 ELSE 0 END::bigint AS requests
 		FROM previewed p, usage_events e
-		WHERE p.source = 'events' AND e.event_type = p.usage_type AND e.status = 'success'
+			-- a member's use is his account's as well
+			CROSS JOIN LATERAL (VALUES (e.user_id, e.bucket_start), (e.account_id, e.account_bucket_start))
+				AS s (user_id, bucket_start)
+		WHERE p.source = 'events' AND s.user_id IS NOT NULL AND e.event_type = p.usage_type AND e.status = 'success'
 			AND e.created_at >= (SELECT q.starts_at FROM previewed q)
 			AND e.created_at < (SELECT q.ends_at FROM previewed q)
 			AND (p.event_subtype IS NULL OR e.event_subtype = p.event_subtype)
 	UNION ALL
 		SELECT c.user_id, c.bucket_start, 0, c.bucket_start,
-			sum(CASE p.measure WHEN 'amount' THEN c.amount WHEN 'tokens' THEN c.tokens_used
+			sum(CASE p.measure WHEN 'amount' THEN c.amount + c.member_amount WHEN 'tokens' THEN c.tokens_used
 				WHEN 'credits' THEN c.credits_used ELSE c.duration_ms END)::bigint,
-			sum(c.events)::bigint
+			(sum(c.events) + count(*) FILTER (WHERE c.member_amount > 0))::bigint
 		FROM previewed p, usage_counters c
 		WHERE p.source = 'counters' AND c.usage_type = p.usage_type
 			AND c.bucket_start >= (SELECT q.starts_at FROM previewed q)
@@ -89,4 +92,4 @@ BEGIN ATOMIC
 	ORDER BY 3 DESC, 4, 1;
 END;
 COMMENT ON FUNCTION usage_preview IS
-'Who would have been denied, how often and when first, had a limit had new_value for a tier (null: for everybody) over the UTC dates, days in number, that end today. Users with an override of their own are left out, and tiers are those of now. What would have been denied is not counted as used. source says where it is from: events, or, where the type logs none, counters, whose requests are taken as of one size. No active limit of that name, or no such tier: 42704; a concurrency limit: 0A000; new_value below -1, or days outside 1 to 3,650: 22023.';
+'Who would have been denied, how often and when first, had a limit had new_value for a tier (null: for everybody) over the UTC dates, days in number, that end today. Users with an override of their own are left out, and tiers are those of now. What would have been denied is not counted as used. source says where it is from: events, or, where the type logs none, counters, whose requests are taken as of one size, and the uses of an account''s members on a day as one. No active limit of that name, or no such tier: 42704; a concurrency limit: 0A000; new_value below -1, or days outside 1 to 3,650: 22023.';

@@ -195,6 +195,19 @@ SELECT mem(d) FROM usage_consume('mem-ann', 'mem2', 2) d;
 SELECT mem(d) FROM usage_consume('mem-bob', 'mem2', 2) d;
 SELECT user_id, limit_type, current, "limit" FROM usage_alert_log WHERE limit_type = 'mem2_daily';
 
+-- Who would have been denied: the account, by what its members used, from
+-- events, or from counters.
+SELECT FROM usage_set_limit('mem7_daily', 100, usage_type => 'mem7');
+SELECT FROM usage_set_limit('mem8_daily', 100, usage_type => 'mem8');
+INSERT INTO usage_types (usage_type, log_events) VALUES ('mem8', false);
+SELECT FROM unnest('{mem-x1,mem-x2}'::text[]) u, usage_set_member(u, 'mem-x');
+SELECT count(*) FROM generate_series(1, 4) n, unnest('{mem7,mem8}'::text[]) t, usage_consume('mem-x1', t, n / n) c WHERE c.allowed;
+SELECT count(*) FROM generate_series(1, 3) n, unnest('{mem7,mem8}'::text[]) t, usage_consume('mem-x2', t, n / n) c WHERE c.allowed;
+SELECT user_id, would_deny, source FROM usage_preview('mem7_daily', 5);
+SELECT user_id, would_deny, source FROM usage_preview('mem7_daily', 3);
+SELECT user_id, would_deny, source FROM usage_preview('mem8_daily', 5);
+DELETE FROM usage_types WHERE usage_type = 'mem8';
+
 DELETE FROM usage_alerts WHERE limit_type = 'mem2_daily';
 DELETE FROM usage_alert_log WHERE limit_type = 'mem2_daily';
 DELETE FROM usage_limit_overrides WHERE user_id LIKE 'mem-%';
