@@ -22,7 +22,7 @@
 /* Position in the array of entries or of nodes; 0 is none. */
 typedef uint32 UlRef;
 
-#define UL_KEY_BYTES	50
+#define UL_KEY_BYTES	48
 
 /*
  * A user and usage type: the type, a zero, the user and zeros; or, where they
@@ -64,6 +64,12 @@ typedef struct UlEntry
 	ItemPointerData row;		/* where the row of slot 0 that was written
 								 * last was, as an index would say it; or
 								 * invalid */
+	uint8		state:3,
+				used:1,			/* since the clock hand came by */
+				prepared_known:1,	/* every prepared transaction has its
+									 * record */
+				rates_dirty:1;	/* some are in no table yet, or closed */
+	uint8		nsums;
 	uint64		hash;
 	uint64		slots;			/* those that open transactions write */
 	UlRef		next;			/* in the bucket, or in the free list */
@@ -73,15 +79,10 @@ typedef struct UlEntry
 	UlRef		denials;
 	UlRef		rates;			/* the states of rate limits */
 	UlRef		name;			/* of a key that is a SHA-256 */
-	uint64		marks;			/* changes whenever it is marked or read anew */
 	uint32		generation;		/* of its relation when it was loaded */
+	uint64		marks;			/* changes whenever it is marked or read anew */
 	uint32		pins;			/* transactions that hold on to it */
 	uint32		nprepared;		/* records in that state */
-	uint8		state;
-	uint8		nsums;
-	bool		used;			/* since the clock hand came by */
-	bool		prepared_known; /* every prepared transaction has its record */
-	bool		rates_dirty;	/* some are in no table yet, or closed */
 	UlSharedSum sums[UL_INLINE_SUMS];
 } UlEntry;
 

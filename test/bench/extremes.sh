@@ -62,7 +62,7 @@ if command -v redis-server >/dev/null; then
 	sha=$(as_user redis-cli -s "$many/redis" SCRIPT LOAD "$script")
 	for clients in 1 8; do
 		redis=$(as_user redis-benchmark -s "$many/redis" -c "$clients" -n 200000 -r 10000 --csv \
-			EVALSHA "$sha" 1 user__rand_int__ 1000000000 | sed -n '$s/.*",\{0,1\}"\([0-9.]*\)",".*/\1/p')
+			EVALSHA "$sha" 1 user__rand_int__ 1000000000 | sed -n '$s/^"[^"]*","\([0-9.]*\)".*/\1/p')
 		ours=$(tps "$work/run_off" -c "$clients" -j 1 -T 4 -D keys=10000 -f "$tree/test/bench/scripts/relaxed.sql" postgres)
 		echo "Redis, $clients clients: check and increment by a script: $redis/s; ÷ relaxed consume ($ours/s)"
 	done
