@@ -494,7 +494,7 @@ begin_users(uint64 generation)
 	ul_scan(UL_USAGE_LIMIT_OVERRIDES, UL_USAGE_LIMIT_OVERRIDES_USER_ID_IDX, 1, &any_user,
 			snapshot, found_row, &fresh->any_overrides);
 	ul_scan(UL_USAGE_RESETS, UL_NTABLES, 0, NULL, snapshot, found_row, &fresh->any_resets);
-	ul_scan(UL_USAGE_MEMBERS, UL_NTABLES, 0, NULL, snapshot, found_row, &fresh->any_members);
+	ul_scan(UL_USAGE_MEMBERS, UL_USAGE_MEMBERS_PKEY, 0, NULL, snapshot, found_row, &fresh->any_members);
 	ul_release_snapshot(snapshot);
 
 	if (users != NULL)
