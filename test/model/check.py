@@ -35,7 +35,7 @@ def hashes(driver):
     for user in USERS:
         for usage_type in TYPES:
             with psycopg2.connect(driver.dsn) as connection, connection.cursor() as cursor:
-                cursor.execute("DELETE FROM usage_limits_config")
+                cursor.execute("DELETE FROM usage_limits_config; DELETE FROM usage_members")
                 cursor.execute("SELECT usage_adjust(%s, %s, 1)", (user, usage_type))
                 cursor.execute("SELECT usage_adjust(%s, %s, -1)", (user, usage_type))
                 cursor.execute("SELECT DISTINCT classid::bigint << 32 | objid::bigint FROM pg_locks"
@@ -55,12 +55,16 @@ class Checker(Search):
         self.hashes = hashes(self.driver)
 
     def strategy(self, longest):
-        """Long ones of everything, any length, and short ones about one key."""
+        """Long ones of everything, any length, short ones about one key, and ones about
+        an account."""
         everything = steps(CONNECTIONS, (0, 0, 0, 1), (0, 0, 1, 1, 2, 2, 3, 4))
         one_key = strategies.integers(0, len(TYPES) - 1).flatmap(
             lambda usage_type: strategies.lists(steps(3, (0,), (usage_type,)), min_size=10, max_size=60))
+        members = steps(CONNECTIONS, (2, 2, 3, 4), (0, 0, 0, 1, 2, 3))
         return (strategies.lists(everything, min_size=longest // 2, max_size=longest) |
-                strategies.lists(everything, max_size=longest) | one_key)
+                strategies.lists(everything, max_size=longest) | one_key |
+                strategies.lists(members, min_size=longest // 4, max_size=longest) |
+                strategies.lists(members, max_size=longest // 2))
 
     def run(self, program):
         try:

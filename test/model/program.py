@@ -9,7 +9,9 @@ from reference import (AMOUNT, DAY, HOUR, MINUTE, SECOND, TOKENS, Config, Limit,
                        Request, vector_of)
 from transactions import Transaction
 
-USERS = ("ann", "bob")
+USERS = ("ann", "bob", "cay", "dan", "acme")
+ACCOUNTS = {"cay": "acme", "dan": "acme"}
+TIERS = {"acme": "pro"}
 TYPES = ("prompt", "call", "storage_mb", "mail", "render")
 SUBTYPES = (None, "gpt", "img")
 AMOUNTS = (1, 2, 3, 5, 0, 4, 7, 1, 2, 10, 3, 6, 1, 20, 50, 8)
@@ -53,6 +55,9 @@ OPERATIONS = {
     "hand_update": 2, "hand_insert": 1, "hand_delete": 1, "truncate": 1,
     "clock": 5, "fail": 1, "maintain": 1,
 }
+# what corrects and holds is not modelled for both a member and his account
+NOT_OF_MEMBERS = ("adjust", "refund", "set_gauge", "reset", "hold", "hold_again", "settle", "release_hold",
+                  "release_all", "renew")
 
 
 def literal(at):
@@ -84,13 +89,18 @@ class Program:
 
     def __init__(self, driver, gate, hashes):
         self.driver = driver
-        self.world = gate(Config({limit.name: limit for limit in LIMITS}), hashes)
+        self.world = gate(Config({limit.name: limit for limit in LIMITS}, tiers=dict(TIERS),
+                                 accounts=dict(ACCOUNTS)), hashes)
         self.now = START
         self.numbers = 0
         driver.place_of = self.place_of
         driver.query("TRUNCATE usage_counters, usage_events, usage_limits_config, usage_limit_overrides,"
-                     " user_subscriptions, usage_resets, usage_config_log, usage_holds")
+                     " user_subscriptions, usage_resets, usage_config_log, usage_holds, usage_members")
         driver.query(insert_limits(LIMITS))
+        for user, tier in TIERS.items():
+            driver.query("INSERT INTO user_subscriptions (user_id, tier, started_at) VALUES (%s, %s, NULL)", user, tier)
+        for user, account in ACCOUNTS.items():
+            driver.query("SELECT usage_set_member(%s, %s)", user, account)
         for connection in driver.connections:
             connection.transaction = None
 
@@ -110,6 +120,13 @@ class Program:
         """The locks of some (user, usage_type), or of ("hold", id)."""
         return [(name, lock) for name, lock in self.world.locks.items()
                 if name in keys or name[1:] in keys]
+
+    def subjects(self, connection, user):
+        return self.world.visible_config(connection.transaction or Transaction("none")).subjects(user)
+
+    def keys_of(self, connection, user, usage_types):
+        """Those that a use is booked on."""
+        return {(subject, t) for subject in self.subjects(connection, user) for t in usage_types}
 
     def blockers(self, transaction, keys):
         """The transactions that one may have to wait for."""
@@ -178,6 +195,8 @@ class Program:
             return
         if transaction and transaction.aborted and operation not in ("rollback", "rollback_to", "clock"):
             return
+        if operation in NOT_OF_MEMBERS and USERS[user % len(USERS)] in ACCOUNTS:
+            return
         done = getattr(self, "do_" + operation)(
             connection, USERS[user % len(USERS)], TYPES[usage_type % len(TYPES)],
             SUBTYPES[subtype % len(SUBTYPES)], n, x)
@@ -237,7 +256,7 @@ class Program:
         return True
 
     def decision(self, connection, user, usage_types, sql, make, kind=None):
-        return self.call(connection, {(user, t) for t in usage_types},
+        return self.call(connection, self.keys_of(connection, user, usage_types),
                          f"SELECT {COLUMNS} FROM {sql}", make, kind)
 
     def statement(self, connection, sql, act):
@@ -268,7 +287,8 @@ class Program:
         return self.decision(
             connection, user, [usage_type],
             f"{function}('{user}', '{usage_type}', {r.amount}, {quoted(subtype)}, tokens_used => {r.tokens})",
-            lambda t: self.world.consume(t, user, [r], self.now, enforce))
+            lambda t: self.world.consume(t, user, [r], self.now, enforce),
+            "many" if len(self.subjects(connection, user)) > 1 else None)
 
     def do_enforce(self, *args):
         return self.do_consume(*args, enforce=True)
@@ -285,7 +305,7 @@ class Program:
         r = self.request(usage_type, subtype, n, x)
         at = None if ago is None else self.now - ago
         failed = (n + x) % 8 == 0
-        return self.call(connection, {(user, usage_type)},
+        return self.call(connection, self.keys_of(connection, user, [usage_type]),
                          f"SELECT usage_track('{user}', '{usage_type}', {r.amount}, {quoted(subtype)},"
                          f" tokens_used => {r.tokens}, status => '{'failed' if failed else 'success'}',"
                          f" occurred_at => {quoted(at and literal(at))})",
@@ -315,7 +335,7 @@ class Program:
 
     def do_refund(self, connection, user, usage_type, subtype, n, x):
         known = [e for t in self.world.open for e in t.all("events")] + self.world.events
-        known = [e for e in known if e.id is not None]
+        known = [e for e in known if e.id is not None and e.key[0] not in ACCOUNTS]
         if not known:
             return False
         event = sorted(known, key=lambda e: e.id)[-1 - n % len(known)]
@@ -666,7 +686,8 @@ class Program:
         found = {}
         for user, usage_type, bucket, subtype, *sums in self.driver.query(
                 "SELECT user_id, usage_type, (extract(epoch FROM bucket_start) * 1000000)::bigint, event_subtype,"
-                " sum(amount)::bigint, sum(tokens_used)::bigint, sum(events)::bigint, sum(failed_events)::bigint"
+                " sum(amount + member_amount)::bigint, sum(tokens_used)::bigint, sum(events)::bigint,"
+                " sum(failed_events)::bigint, sum(member_amount)::bigint"
                 " FROM usage_counters GROUP BY 1, 2, 3, 4"):
             found.setdefault((user, usage_type), {})[(bucket, subtype)] = sums
         expected = {key: cells for key, cells in self.world.rows.items() if cells}

@@ -13,14 +13,15 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
-AMOUNT, TOKENS, EVENTS, FAILED = range(4)
+# the amount has the members' share of an account in it
+AMOUNT, TOKENS, EVENTS, FAILED, SHARE = range(5)
 NEVER = float("inf")
 ALWAYS = float("-inf")
 UNLIMITED = -1
 
 
-def vector_of(amount=0, tokens=0, events=0, failed=0):
-    return [amount, tokens, events, failed]
+def vector_of(amount=0, tokens=0, events=0, failed=0, share=0):
+    return [amount, tokens, events, failed, share]
 
 
 class Refused(Exception):
@@ -89,6 +90,7 @@ class Config:
     overrides: dict = field(default_factory=dict)
     tiers: dict = field(default_factory=dict)
     resets: dict = field(default_factory=dict)
+    accounts: dict = field(default_factory=dict)        # of their members
 
     def apply(self, change):
         """One change: ("limit", Limit), ("no_limit", name) and so on."""
@@ -103,6 +105,8 @@ class Config:
             del self.overrides[args[0]]
         elif what == "tier":
             self.tiers[args[0]] = args[1]
+        elif what == "member":
+            self.accounts[args[0]] = args[1]
         elif what == "reset":
             key, at = args
             self.resets[key] = self.resets.get(key, ()) + (at,)
@@ -112,10 +116,16 @@ class Config:
     def with_changes(self, changes):
         if not changes:
             return self
-        config = Config(dict(self.limits), dict(self.overrides), dict(self.tiers), dict(self.resets))
+        config = Config(dict(self.limits), dict(self.overrides), dict(self.tiers), dict(self.resets),
+                        dict(self.accounts))
         for change in changes:
             config.apply(change)
         return config
+
+    def subjects(self, user):
+        """On whom his use is booked: himself, and the account he belongs to."""
+        account = self.accounts.get(user)
+        return [user] if account is None else [user, account]
 
     def of_type(self, usage_type):
         return [limit for _, limit in sorted(self.limits.items())
@@ -195,8 +205,9 @@ class Usage(NamedTuple):
 class Claim:
     """One limit, for one user, now."""
 
-    def __init__(self, config, limit, user, now):
+    def __init__(self, config, limit, user, now, of_account=False):
         self.limit = limit
+        self.of_account = of_account
         self.value = config.value(limit, user, now)
         self.start, self.end = limit.window(now)
         self.start = max(self.start, config.last_reset((user, limit.usage_type)))
@@ -333,7 +344,7 @@ def deny(claim, now):
 
 
 def tightest(claims, requested):
-    return min(claims, key=lambda c: (c.remaining(c.requested if requested else 0), c.limit.name))
+    return min(claims, key=lambda c: (c.remaining(c.requested if requested else 0), c.limit.name, c.of_account))
 
 
 def describe(claim, reason, requested, now, until=NEVER):
@@ -350,22 +361,21 @@ def describe(claim, reason, requested, now, until=NEVER):
 
 
 def claims_of(config, user, requests, now, dry_run=False):
-    """By usage type: the claims that the requests concern."""
+    """By (user, usage_type), also of the user's account: the claims that the
+    requests concern."""
     result = {}
-    for request in requests:
-        if request.usage_type in result:
-            continue
-        claims = []
-        for limit in config.of_type(request.usage_type):
-            counted = [r for r in requests
-                       if r.usage_type == limit.usage_type and limit.counts(r.subtype)]
-            if not counted:
-                continue
-            claim = Claim(config, limit, user, now)
-            claim.requested = sum(r.asks(limit) for r in counted)
-            claim.consumes = 0 if dry_run else sum(r.asks(limit) for r in counted if r.amount != 0)
-            claims.append(claim)
-        result[request.usage_type] = claims
+    for subject in config.subjects(user):
+        for usage_type in {r.usage_type for r in requests}:
+            claims = result[subject, usage_type] = []
+            for limit in config.of_type(usage_type):
+                counted = [r for r in requests
+                           if r.usage_type == usage_type and limit.counts(r.subtype)]
+                if not counted:
+                    continue
+                claim = Claim(config, limit, subject, now, subject != user)
+                claim.requested = sum(r.asks(limit) for r in counted)
+                claim.consumes = 0 if dry_run else sum(r.asks(limit) for r in counted if r.amount != 0)
+                claims.append(claim)
     return result
 
 
@@ -384,10 +394,10 @@ def decide(config, user, requests, usage_of, now, dry_run=False, until=NEVER):
     """The answer to requests, or to a hold of one until an instant; usage_of(key)
     is what counts."""
     claims = []
-    for usage_type, of_type in claims_of(config, user, requests, now, dry_run).items():
-        for claim in of_type:
-            claim.add(usage_of((user, usage_type)))
-        claims += of_type
+    for key, of_key in claims_of(config, user, requests, now, dry_run).items():
+        for claim in of_key:
+            claim.add(usage_of(key))
+        claims += of_key
 
     if not claims:
         first = requests[0].usage_type
@@ -406,8 +416,9 @@ def decide_claims(claims, now, until=NEVER):
     denying = [c for c in exceeded if c.denies]
 
     def most(found):
-        # the latest time at which it would fit; then the least that is left; then the name
-        return min(found, key=lambda c: (-c.fits_at, c.remaining(), c.limit.name))
+        # the latest time at which it would fit; then the least that is left; then the name;
+        # of one limit, the user's own
+        return min(found, key=lambda c: (-c.fits_at, c.remaining(), c.limit.name, c.of_account))
 
     if denying:
         return deny(most(denying), now)
@@ -419,10 +430,11 @@ def check_limit(config, user, name, amount, usage_of, now):
     limit = config.limits.get(name)
     if limit is None or not limit.active:
         return answer(True, "no_limit", None, None, amount, 0, UNLIMITED)
-    claim = Claim(config, limit, user, now)
-    claim.requested = amount
-    claim.add(usage_of((user, limit.usage_type)))
-    return decide_claims([claim], now)
+    claims = [Claim(config, limit, subject, now, subject != user) for subject in config.subjects(user)]
+    for subject, claim in zip(config.subjects(user), claims):
+        claim.requested = amount
+        claim.add(usage_of((subject, limit.usage_type)))
+    return decide_claims(claims, now)
 
 
 def decide_more(config, hold, request, usage, now):

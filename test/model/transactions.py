@@ -31,7 +31,7 @@ class Event:
 @dataclass
 class Level:
     """What a transaction, or a part of it since a savepoint, has done."""
-    bookings: list = field(default_factory=list)    # (key, bucket, subtype, vector)
+    bookings: list = field(default_factory=list)    # (key, bucket, subtype, vector, of_members)
     edits: list = field(default_factory=list)       # of counters, by hand
     changes: list = field(default_factory=list)     # of the configuration
     events: list = field(default_factory=list)
@@ -54,7 +54,7 @@ class Transaction:
         self.levels = [Level()]
         self.aborted = False
         self.prepared = False
-        self.recorded = set()   # cells (key, bucket, subtype), also of what was rolled back
+        self.recorded = set()   # (key, bucket, subtype, of_members), also of what was rolled back
         self.has_truncated = False
 
     @property
@@ -71,7 +71,7 @@ class Transaction:
     def sums(self):
         """What it has booked: {key: {(bucket, subtype): vector}}."""
         result = {}
-        for key, bucket, subtype, vector in self.all("bookings"):
+        for key, bucket, subtype, vector, _ in self.all("bookings"):
             cell = result.setdefault(key, {}).setdefault((bucket, subtype), vector_of())
             for i, value in enumerate(vector):
                 cell[i] += value
@@ -361,8 +361,22 @@ class World(Holds):
 
     # Calls
 
+    def add(self, transaction, key, bucket, subtype, vector, of_members=False):
+        transaction.top.bookings.append((key, bucket, subtype, vector, of_members))
+
+    def book_use(self, transaction, user, request, at, in_past=False):
+        """A use is booked on the user and on his account, each in a bucket of its own."""
+        config = self.visible_config(transaction)
+        for account in config.subjects(user)[1:]:
+            key = (account, request.usage_type)
+            self.add(transaction, key, config.bucket(key, at, in_past), request.subtype or "",
+                     vector_of(request.amount, request.tokens, share=request.amount), True)
+        key = (user, request.usage_type)
+        return self.book(transaction, key, config.bucket(key, at, in_past), request.subtype or "",
+                         vector_of(request.amount, request.tokens, events=1))
+
     def book(self, transaction, key, bucket, subtype, vector, operation="use", refund_of=None):
-        transaction.top.bookings.append((key, bucket, subtype, vector))
+        self.add(transaction, key, bucket, subtype, vector)
         event = Event(key, subtype, bucket, vector, operation, refund_of)
         transaction.top.events.append(event)
         return event
@@ -383,10 +397,7 @@ class World(Holds):
             return result
         for request in requests:
             if request.amount != 0:
-                key = (user, request.usage_type)
-                result["event_id"] = self.book(
-                    transaction, key, config.bucket(key, now, False), request.subtype or "",
-                    vector_of(request.amount, request.tokens, events=1))
+                result["event_id"] = self.book_use(transaction, user, request, now)
         if len(requests) > 1:
             result["event_id"] = None
         return result
@@ -403,10 +414,9 @@ class World(Holds):
     def keys_to_deny(self, transaction, user, requests, now):
         """The keys of the requests that a limit can deny, as they are locked."""
         claims = claims_of(self.visible_config(transaction), user, requests, now)
-        return [(user, usage_type)
-                for usage_type in sorted(claims, key=lambda t: self.hashes.get((user, t), 0))
-                if any(claim.denies for claim in claims[usage_type]) and
-                any(r.amount != 0 for r in requests if r.usage_type == usage_type)]
+        return [key for key in sorted(claims, key=lambda key: self.hashes.get(key, 0))
+                if any(claim.denies for claim in claims[key]) and
+                any(r.amount != 0 for r in requests if r.usage_type == key[1])]
 
     def lock_to_deny(self, transaction, user, requests, now):
         """Locks them.  What is known before a lock is got may be old after it."""
@@ -434,13 +444,12 @@ class World(Holds):
 
     def track(self, transaction, user, request, now, occurred_at=None, failed=False):
         self.check_type(transaction, request.usage_type)
-        key, subtype = (user, request.usage_type), request.subtype or ""
-        bucket = self.visible_config(transaction).bucket(
-            key, now if occurred_at is None else occurred_at, occurred_at is not None)
-        if failed:
-            return self.fail_use(transaction, key, bucket, subtype, request.amount)
-        return self.book(transaction, key, bucket, subtype,
-                         vector_of(request.amount, request.tokens, events=1))
+        at, in_past = now if occurred_at is None else occurred_at, occurred_at is not None
+        if not failed:
+            return self.book_use(transaction, user, request, at, in_past)
+        key = (user, request.usage_type)
+        bucket = self.visible_config(transaction).bucket(key, at, in_past)
+        return self.fail_use(transaction, key, bucket, request.subtype or "", request.amount)
         yield
 
     def check(self, transaction, user, request, now):
@@ -572,8 +581,8 @@ class SharedGate(World):
     def others_bookings(self, transaction, key, part):
         return [(bucket, subtype, [part(value, 0) for value in vector])
                 for other in self.open if other is not transaction
-                for booked, bucket, subtype, vector in other.all("bookings")
-                if booked == key and (key, bucket, subtype) in other.recorded]
+                for booked, bucket, subtype, vector, of_members in other.all("bookings")
+                if booked == key and (key, bucket, subtype, of_members) in other.recorded]
 
     def others_rows(self, transaction, key):
         return self.others_bookings(transaction, key, max)
@@ -581,14 +590,14 @@ class SharedGate(World):
     def rows_for_taking(self, transaction, key):
         return self.own_rows(transaction, key) + self.others_bookings(transaction, key, min)
 
-    def book(self, transaction, key, bucket, subtype, *args):
+    def add(self, transaction, key, bucket, subtype, vector, of_members=False):
         if not self.has(transaction, ("key", *key)):
-            transaction.recorded.add((key, bucket, subtype))
-        return super().book(transaction, key, bucket, subtype, *args)
+            transaction.recorded.add((key, bucket, subtype, of_members))
+        super().add(transaction, key, bucket, subtype, vector, of_members)
 
     def buckets(self, transaction, key, now):
         return super().buckets(transaction, key, now) + [
-            bucket for other in self.open for recorded, bucket, _ in other.recorded if recorded == key]
+            bucket for other in self.open for recorded, bucket, *_ in other.recorded if recorded == key]
 
     def may_wait(self, transaction, key):
         while any(key in other.prepared_keys() for other in self.open):
