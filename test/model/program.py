@@ -12,6 +12,8 @@ from transactions import Transaction
 USERS = ("ann", "bob", "cay", "dan", "acme")
 ACCOUNTS = {"cay": "acme", "dan": "acme"}
 TIERS = {"acme": "pro"}
+# where a program moves the members
+MOVES = ("acme", None, "bob", "acme")
 TYPES = ("prompt", "call", "storage_mb", "mail", "render")
 SUBTYPES = (None, "gpt", "img")
 AMOUNTS = (1, 2, 3, 5, 0, 4, 7, 1, 2, 10, 3, 6, 1, 20, 50, 8)
@@ -51,13 +53,12 @@ OPERATIONS = {
     "begin": 6, "commit": 5, "rollback": 3, "savepoint": 4, "rollback_to": 3, "release": 2,
     "prepare": 3, "commit_prepared": 3, "rollback_prepared": 2,
     "set_value": 2, "set_active": 1, "set_enforcement": 1, "more_limits": 1,
-    "override": 1, "no_override": 1, "tier": 1,
+    "override": 1, "no_override": 1, "tier": 1, "member": 2,
     "hand_update": 2, "hand_insert": 1, "hand_delete": 1, "truncate": 1,
     "clock": 5, "fail": 1, "maintain": 1,
 }
 # what corrects and holds is not modelled for both a member and his account
-NOT_OF_MEMBERS = ("adjust", "refund", "set_gauge", "reset", "hold", "hold_again", "settle", "release_hold",
-                  "release_all", "renew")
+NOT_OF_MEMBERS = ("adjust", "set_gauge", "reset", "hold")
 
 
 def literal(at):
@@ -174,6 +175,11 @@ class Program:
                 not any(row == self.row_of(change)
                         for o in self.others(connection) for change in o.all("changes")))
 
+    def may_move(self, changes):
+        """Nobody whose account changes is about to book."""
+        moved = {change[1] for change in changes if change[0] == "member"}
+        return not any(user in moved for c in self.running() for user, _ in c.keys)
+
     @staticmethod
     def row_of(change):
         what, first = change[:2]
@@ -195,7 +201,7 @@ class Program:
             return
         if transaction and transaction.aborted and operation not in ("rollback", "rollback_to", "clock"):
             return
-        if operation in NOT_OF_MEMBERS and USERS[user % len(USERS)] in ACCOUNTS:
+        if operation in NOT_OF_MEMBERS and len(self.subjects(connection, USERS[user % len(USERS)])) > 1:
             return
         done = getattr(self, "do_" + operation)(
             connection, USERS[user % len(USERS)], TYPES[usage_type % len(TYPES)],
@@ -335,7 +341,7 @@ class Program:
 
     def do_refund(self, connection, user, usage_type, subtype, n, x):
         known = [e for t in self.world.open for e in t.all("events")] + self.world.events
-        known = [e for e in known if e.id is not None and e.key[0] not in ACCOUNTS]
+        known = [e for e in known if e.id is not None and not e.of_member]
         if not known:
             return False
         event = sorted(known, key=lambda e: e.id)[-1 - n % len(known)]
@@ -364,7 +370,7 @@ class Program:
 
     def do_hold_again(self, connection, user, usage_type, subtype, n, x):
         hold = self.any_hold(n)
-        if hold is None:
+        if hold is None or len(self.subjects(connection, hold.user)) > 1:
             return False
         r = hold.request
         if x % 4 == 0:
@@ -437,7 +443,8 @@ class Program:
 
     def do_commit(self, connection, *args):
         transaction = connection.transaction
-        if transaction is None or not self.may_write(connection, set(transaction.written())):
+        if (transaction is None or not self.may_write(connection, set(transaction.written())) or
+                not self.may_move(transaction.all("changes"))):
             return False
         self.plain(connection, "COMMIT")
         self.world.commit(transaction)
@@ -507,6 +514,8 @@ class Program:
         if not prepared or connection.transaction is not None:
             return False
         transaction = prepared[n % len(prepared)]
+        if how == "COMMIT" and not self.may_move(transaction.all("changes")):
+            return False
         self.plain(connection, f"{how} PREPARED '{transaction.name}'")
         if how == "COMMIT":
             self.world.commit(transaction)
@@ -593,6 +602,14 @@ class Program:
                            f"INSERT INTO user_subscriptions (user_id, tier, started_at) VALUES ('{user}', '{tier}', NULL)"
                            " ON CONFLICT (user_id) DO UPDATE SET tier = excluded.tier",
                            ("tier", user, tier))
+
+    def do_member(self, connection, user, usage_type, subtype, n, x):
+        user, account = sorted(ACCOUNTS)[x % len(ACCOUNTS)], MOVES[n % len(MOVES)]
+        change = ("member", user, account)
+        if connection.transaction is None and not self.may_move([change]):
+            return False
+        return self.change(connection, ("member", user), f"SELECT usage_set_member('{user}', {quoted(account)})",
+                           change)
 
     # By hand
 
@@ -704,6 +721,9 @@ class Program:
         holds = dict(self.driver.query("SELECT hold_id, state FROM usage_holds"))
         if holds != {hold.id: hold.state for hold in self.world.holds.values()}:
             raise Wrong("holds", f"usage_holds has {holds}\n  the model has {self.world.holds}")
+        members = dict(self.driver.query("SELECT user_id, account_id FROM usage_members"))
+        if members != {user: account for user, account in self.world.config.accounts.items() if account}:
+            raise Wrong("members", f"usage_members has {members}\n  the model has {self.world.config.accounts}")
         left = self.driver.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
         if left[0][0]:
             raise Wrong("locks", f"{left[0][0]} locks are left")

@@ -26,6 +26,7 @@ class Event:
         self.vector = vector
         self.operation = operation
         self.refund_of = refund_of
+        self.of_member = False  # booked on an account too
 
 
 @dataclass
@@ -367,13 +368,15 @@ class World(Holds):
     def book_use(self, transaction, user, request, at, in_past=False):
         """A use is booked on the user and on his account, each in a bucket of its own."""
         config = self.visible_config(transaction)
+        key = (user, request.usage_type)
+        event = self.book(transaction, key, config.bucket(key, at, in_past), request.subtype or "",
+                          vector_of(request.amount, request.tokens, events=1))
         for account in config.subjects(user)[1:]:
             key = (account, request.usage_type)
             self.add(transaction, key, config.bucket(key, at, in_past), request.subtype or "",
                      vector_of(request.amount, request.tokens, share=request.amount), True)
-        key = (user, request.usage_type)
-        return self.book(transaction, key, config.bucket(key, at, in_past), request.subtype or "",
-                         vector_of(request.amount, request.tokens, events=1))
+            event.of_member = True
+        return event
 
     def book(self, transaction, key, bucket, subtype, vector, operation="use", refund_of=None):
         self.add(transaction, key, bucket, subtype, vector)
