@@ -330,8 +330,8 @@ ul_shared_open_rates(const UlPin *pin, bool committed)
 }
 
 /* Whoever is loading states leaves none. */
-static void
-forget(UlEntry *entry)
+void
+ul_forget_rates_of(UlEntry *entry)
 {
 	entry->marks++;
 	drop_rates(entry, is_any);
@@ -344,7 +344,7 @@ ul_shared_forget_rates(const UlPin *pin)
 
 	if (ref == 0)
 		return;
-	forget(ul_entry(ref));
+	ul_forget_rates_of(ul_entry(ref));
 	LWLockRelease(ul_partition_lock(pin->hash));
 }
 
@@ -361,7 +361,7 @@ ul_shared_forget_all_rates(Oid relid)
 
 		LWLockAcquire(lock, LW_EXCLUSIVE);
 		if (entry->hash == hash && entry->state != UL_ENTRY_FREE)
-			forget(entry);
+			ul_forget_rates_of(entry);
 		LWLockRelease(lock);
 	}
 }

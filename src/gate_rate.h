@@ -56,6 +56,9 @@ extern void ul_shared_open_rates(const UlPin *pin, bool committed);
 /* Forgets the states of a key: its rows were changed by hand.  Neither allocates nor fails. */
 extern void ul_shared_forget_rates(const UlPin *pin);
 
+/* The same of a locked entry. */
+extern void ul_forget_rates_of(UlEntry *entry);
+
 /* The same for all keys of a table of counters of this database. */
 extern void ul_shared_forget_all_rates(Oid relid);
 

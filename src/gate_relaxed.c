@@ -402,3 +402,37 @@ ul_shared_give_back(const UlPin *pin)
 	give_back(ul_entry(pin->entry), pin->taken_xid);
 	LWLockRelease(lock);
 }
+
+/* Frees what an entry would have to flush into tables that are gone. */
+static void
+forget_unflushed(UlRef ref, Oid relid)
+{
+	UlEntry    *entry = ul_entry(ref);
+	uint64		hash = entry->hash;
+	LWLock	   *lock = ul_partition_lock(hash);
+
+	LWLockAcquire(lock, LW_EXCLUSIVE);
+	if (entry->hash == hash && entry->state != UL_ENTRY_FREE &&
+		entry->key.database == MyDatabaseId && entry->key.relid != relid)
+	{
+		for (UlRef node = entry->relaxed; node != 0; node = ul_node(node)->next)
+			ul_free_nodes(ul_node(node)->relaxed.subtype_text);
+		ul_free_nodes(entry->relaxed);
+		ul_free_nodes(entry->denials);
+		entry->relaxed = 0;
+		entry->denials = 0;
+		ul_forget_rates_of(entry);
+	}
+	LWLockRelease(lock);
+}
+
+void
+ul_shared_forget_others(Oid relid)
+{
+	UlRef		ref = 0;
+
+	ul_shmem_attach();
+	while ((ref = ul_next_entry(ref, InvalidOid)) != 0)
+		if (ul_entry(ref)->key.relid != relid)
+			forget_unflushed(ref, relid);
+}

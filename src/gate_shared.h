@@ -132,6 +132,12 @@ typedef struct UlTaken
 extern bool ul_shared_name(UlRef ref, char **user_id, char **usage_type);
 extern bool ul_shared_take(UlPin *pin, uint64 xid, bool rates, UlTaken *taken);
 
+/*
+ * Forgets what is in no table yet of any other extension that this database had:
+ * one that was dropped can not be flushed, nor evicted.
+ */
+extern void ul_shared_forget_others(Oid relid);
+
 /* Gives back what the transaction has taken: for a subtransaction that rolls back. */
 extern void ul_shared_give_back(const UlPin *pin);
 

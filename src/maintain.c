@@ -390,6 +390,8 @@ void
 ul_maintain(UlMaintenance *done)
 {
 	memset(done, 0, sizeof(*done));
+	if (ul_shared_gate())
+		ul_shared_forget_others(ul_schema()->oid[UL_USAGE_COUNTERS]);
 	(void) ul_flush(0, PG_INT32_MAX, done);
 
 	/*

@@ -532,8 +532,8 @@ ul_next_entry(UlRef from, Oid relid)
 
 	/* read without a lock: who comes looks again with it */
 	for (UlRef ref = from + 1; ref <= last; ref++)
-		if (entries[ref].state != UL_ENTRY_FREE && entries[ref].key.relid == relid &&
-			entries[ref].key.database == MyDatabaseId)
+		if (entries[ref].state != UL_ENTRY_FREE && entries[ref].key.database == MyDatabaseId &&
+			(relid == InvalidOid || entries[ref].key.relid == relid))
 			return ref;
 	return 0;
 }

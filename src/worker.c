@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -21,6 +22,7 @@
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
+#include "storage/lmgr.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "tcop/tcopprot.h"
@@ -29,6 +31,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "gate_shared.h"
 #include "guc.h"
 #include "maintain.h"
 #include "shmem.h"
@@ -158,15 +161,6 @@ serve_databases(Served *served)
 }
 
 static void
-begin(const char *activity)
-{
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	pgstat_report_activity(STATE_RUNNING, activity);
-}
-
-static void
 end(void)
 {
 	PopActiveSnapshot();
@@ -175,8 +169,35 @@ end(void)
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
-/* Flushes all there is. */
-static void
+/*
+ * Begins a transaction; false, and it has ended, if the extension is not there.
+ * Whoever drops it waits for the transaction's end, before he has a lock on any
+ * of our tables, and we wait for him likewise.
+ */
+static bool
+begin(const char *activity)
+{
+	Oid			extension;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgstat_report_activity(STATE_RUNNING, activity);
+	extension = get_extension_oid("usage_limits", true);
+	if (OidIsValid(extension))
+	{
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+		PopActiveSnapshot();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		if (get_extension_oid("usage_limits", true) == extension)
+			return true;
+	}
+	end();
+	return false;
+}
+
+/* Flushes all there is; false if the extension is not there. */
+static bool
 flush_all(void)
 {
 	uint32		from = 0;
@@ -187,21 +208,12 @@ flush_all(void)
 	ul_database_clean(now);
 	do
 	{
-		begin("usage_limits: flushing");
+		if (!begin("usage_limits: flushing"))
+			return false;
 		from = ul_flush(from, KEYS_AT_ONCE, &done);
 		end();
 	} while (from != 0);
-}
-
-static bool
-is_installed(void)
-{
-	bool		installed;
-
-	begin("usage_limits: looking for the extension");
-	installed = OidIsValid(get_extension_oid("usage_limits", true));
-	end();
-	return installed;
+	return true;
 }
 
 /* Whether shared memory has counts of a database that are in no table. */
@@ -251,7 +263,7 @@ flush_last(void)
 		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10, PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 	}
-	flush_all();
+	(void) flush_all();
 }
 
 void
@@ -265,23 +277,26 @@ usage_limits_worker_main(Datum arg)
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 
-	if (!is_installed())
-	{
-		ul_forget_database(database);
-		proc_exit(0);
-	}
 	before_shmem_exit(note_unfinished, (Datum) 0);
 	do
 	{
-		flush_all();
+		if (!flush_all())
+		{
+			ul_shared_forget_others(InvalidOid);
+			ul_forget_database(database);
+			finished = true;
+			proc_exit(0);
+		}
 		if (!ShutdownRequestPending && maintenance_is_due())
 		{
 			UlMaintenance done;
 
 			ul_database_maintained(GetCurrentTimestamp());
-			begin("usage_limits: maintenance");
-			ul_maintain(&done);
-			end();
+			if (begin("usage_limits: maintenance"))
+			{
+				ul_maintain(&done);
+				end();
+			}
 		}
 		if (!ShutdownRequestPending)
 			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
@@ -319,8 +334,7 @@ flush_unserved(Served *served)
 			 GetBackgroundWorkerPid(one->handle, &pid) != BGWH_STOPPED))
 			continue;
 		BackgroundWorkerInitializeConnectionByOid(databases[i].database, InvalidOid, 0);
-		if (is_installed())
-			flush_last();
+		flush_last();
 		return;
 	}
 }

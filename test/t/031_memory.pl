@@ -69,6 +69,21 @@ is(value($node, q{SELECT count(*), sum(current) FROM generate_series(1, 3000) n,
 is(value($node, q{SELECT what FROM usage_doctor() WHERE what LIKE 'shared memory%'}) =~ s/\d+/N/gr,
 	'shared memory is nearly full: N of N entries and N of N nodes are in use, and entries were evicted N times', 'the doctor says so');
 
+# what a dropped extension has left in memory does not stay there
+my $nodes = q{SELECT nodes_used FROM usage_limits_stats};
+my $before = value($node, $nodes);
+$node->safe_psql('postgres', q{SELECT usage_set_limit('ticks_daily', 5, usage_type => 'tick', kind => 'counter',
+	period => '1 day', alignment => 'calendar', durability => 'relaxed')});
+value($node, q{SELECT usage_consume('ann', 'tick', 1, event_subtype => n::text) FROM generate_series(1, 7) n});
+cmp_ok(value($node, $nodes), '>', $before, 'relaxed uses and a denial are in memory');
+$node->safe_psql('postgres', q{DROP EXTENSION usage_limits CASCADE; DROP SCHEMA usage CASCADE});
+install($node, 'postgres');
+value($node, q{SELECT usage_maintain()});
+# sessions give back what they keep when they end
+ok($node->poll_query_until('postgres', qq{SELECT nodes_used <= $before FROM usage.usage_limits_stats}), 'and gone with their extension');
+$node->safe_psql('postgres', q{SELECT usage_set_limit('seats_total', 10, usage_type => 'seat', kind => 'counter')});
+value($node, q{SELECT usage_consume('user7', 'seat')});
+
 # a copy of a database has tables of the same OIDs
 $node->safe_psql('postgres', q{CREATE DATABASE copy TEMPLATE postgres});
 $node->safe_psql('copy', q{ALTER DATABASE copy SET search_path = public, usage});
@@ -77,5 +92,22 @@ value($node, q{SELECT usage_consume('user7', 'seat', 3)});
 is($node->safe_psql('copy', q{SELECT current FROM usage_check('user7', 'seat')}), '2', 'and counts for itself');
 is(value($node, q{SELECT current FROM usage_check('user7', 'seat')}), '4', 'as does the other');
 is($node->safe_psql('copy', q{SELECT sum(committed) FROM usage_limits_memory}), '2', 'nobody sees the entries of another database');
+
+# whoever drops the extension, or its database, waits for the worker, and the
+# worker for him: nobody is ended by a deadlock
+$node->append_conf('postgresql.conf', "usage_limits.worker_enabled = on\nusage_limits.flush_interval = '10ms'");
+$node->restart;
+my $failed = 0;
+for my $round (1 .. 5)
+{
+	$node->safe_psql('postgres', q{SELECT usage_set_limit('ticks_daily', 5, usage_type => 'tick', kind => 'counter',
+		period => '1 day', alignment => 'calendar', durability => 'relaxed')});
+	value($node, q{SELECT usage_consume('ann', 'tick')});
+	$failed++ if $node->psql('postgres', q{DROP EXTENSION usage_limits CASCADE}) != 0;
+	$node->safe_psql('postgres', q{DROP SCHEMA usage CASCADE});
+	install($node, 'postgres');
+}
+is($failed, 0, 'dropped while the worker is at it');
+is($node->psql('postgres', q{DROP DATABASE copy}), 0, 'as is a database');
 
 done_testing();
