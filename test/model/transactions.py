@@ -255,8 +255,11 @@ class World(Holds):
         return (yield from self.acquire(transaction, ("key", *key)))
 
     def grant(self, transaction, name, mode):
+        """The lock of a hold's id is kept to the end of a SERIALIZABLE transaction."""
+        to_end = name[0] == "hold" and transaction.isolation == "SERIALIZABLE"
+        level = transaction.levels[0] if to_end else transaction.top
         self.locks[name].held.append((transaction, mode))
-        transaction.top.locks.add((name, mode))
+        level.locks.add((name, mode))
 
     def release(self, transaction, locks):
         for name, mode in locks:
