@@ -25,8 +25,21 @@ SELECT current FROM usage_consume('ann', 'widget');
 SELECT current FROM usage_consume('ann', 'widget');
 UPDATE usage_counters SET user_id = 'bob' WHERE user_id = 'ann' AND usage_type = 'widget';
 SELECT current FROM usage_consume('ann', 'widget');
+SELECT current FROM usage_consume('ann', 'widget');
 SELECT current FROM usage_consume('bob', 'widget');
 SELECT * FROM widgets ORDER BY user_id;
+
+-- another's row may be where it was
+VACUUM FULL usage_counters;
+SELECT current FROM usage_consume('zed', 'widget');
+SELECT current FROM usage_consume('abe', 'widget');
+SELECT current FROM usage_consume('zed', 'widget');
+SELECT current FROM usage_consume('abe', 'widget');
+CLUSTER usage_counters USING usage_counters_pkey;
+ALTER TABLE usage_counters SET WITHOUT CLUSTER;
+SELECT current FROM usage_consume('abe', 'widget');
+SELECT user_id, amount FROM widgets WHERE user_id IN ('abe', 'zed') ORDER BY user_id;
+DELETE FROM usage_counters WHERE user_id IN ('abe', 'zed');
 
 -- many versions of it, which do not fit into one page, are found by the index
 DO $$ BEGIN FOR i IN 1 .. 500 LOOP PERFORM usage_consume('ann', 'widget'); COMMIT; END LOOP; END $$;
@@ -34,6 +47,16 @@ SET enable_seqscan = off;
 SELECT amount FROM usage_counters WHERE user_id = 'ann' AND usage_type = 'widget';
 RESET enable_seqscan;
 SELECT count(*) FROM widgets;
+
+SELECT count(usage_track('full-' || n, 'widget')) FROM generate_series(1, 200) n;
+ALTER TABLE usage_counters SET (fillfactor = 100);
+VACUUM FULL usage_counters;
+SELECT count(*) FROM generate_series(1, 100) n, usage_consume('full-' || n, 'widget') c WHERE c.current = 2;
+ALTER TABLE usage_counters SET (fillfactor = 70);
+SET enable_seqscan = off;
+SELECT count(*) FROM generate_series(1, 100) n, usage_counters c WHERE c.user_id = 'full-' || n AND c.usage_type = 'widget' AND c.amount = 2;
+RESET enable_seqscan;
+DELETE FROM usage_counters WHERE user_id LIKE 'full-%';
 
 -- a trigger of the administrator's fires
 CREATE FUNCTION regress_counter_note() RETURNS trigger LANGUAGE plpgsql AS $$
