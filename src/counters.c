@@ -58,6 +58,10 @@ is_plain(Relation heap)
 			strcmp(triggers->triggers[i].tgname, "counted") != 0)
 			return false;
 
+	/*
+	 * an expression of another's index is a statement's to evaluate, as our
+	 * owner
+	 */
 	indexes = RelationGetIndexList(heap);
 	plain = list_length(indexes) == NINDEXES;
 	list_free(indexes);
@@ -117,10 +121,8 @@ static bool
 has_text(TupleTableSlot *slot, AttrNumber column, const char *value)
 {
 	bool		isnull;
-	text	   *found = DatumGetTextPP(slot_getattr(slot, column, &isnull));
-	size_t		length = strlen(value);
 
-	return VARSIZE_ANY_EXHDR(found) == length && memcmp(VARDATA_ANY(found), value, length) == 0;
+	return ul_text_is(slot_getattr(slot, column, &isnull), value);
 }
 
 static bool

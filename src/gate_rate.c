@@ -355,13 +355,11 @@ ul_shared_forget_all_rates(Oid relid)
 
 	while ((ref = ul_next_entry(ref, relid)) != 0)
 	{
-		UlEntry    *entry = ul_entry(ref);
-		uint64		hash = entry->hash;
-		LWLock	   *lock = ul_partition_lock(hash);
+		LWLock	   *lock = ul_lock_place(ref);
 
-		LWLockAcquire(lock, LW_EXCLUSIVE);
-		if (entry->hash == hash && entry->state != UL_ENTRY_FREE)
-			ul_forget_rates_of(entry);
+		if (lock == NULL)
+			continue;
+		ul_forget_rates_of(ul_entry(ref));
 		LWLockRelease(lock);
 	}
 }

@@ -217,28 +217,24 @@ bool
 ul_shared_name(UlRef ref, char **user_id, char **usage_type)
 {
 	UlEntry    *entry = ul_entry(ref);
-	uint64		hash = entry->hash;
-	LWLock	   *lock = ul_partition_lock(hash);
+	LWLock	   *lock = ul_lock_place(ref);
 	char		text[1024];
 	size_t		length = 0;
-	bool		there;
 
-	LWLockAcquire(lock, LW_EXCLUSIVE);
-	there = entry->hash == hash && entry->state != UL_ENTRY_FREE;
-	if (there && entry->name == 0)
+	if (lock == NULL)
+		return false;
+	if (entry->name == 0)
 	{
 		memcpy(text, entry->key.bytes, UL_KEY_BYTES);
 		length = UL_KEY_BYTES;
 	}
-	for (UlRef node = there ? entry->name : 0; node != 0 && length + UL_NODE_TEXT < sizeof(text);
+	for (UlRef node = entry->name; node != 0 && length + UL_NODE_TEXT < sizeof(text);
 		 node = ul_node(node)->next)
 	{
 		memcpy(text + length, ul_node(node)->text.text, UL_NODE_TEXT);
 		length += UL_NODE_TEXT;
 	}
 	LWLockRelease(lock);
-	if (!there)
-		return false;
 	text[length] = '\0';
 	*usage_type = pstrdup(text);
 	*user_id = pstrdup(text + strlen(text) + 1);
@@ -408,12 +404,11 @@ static void
 forget_unflushed(UlRef ref, Oid relid)
 {
 	UlEntry    *entry = ul_entry(ref);
-	uint64		hash = entry->hash;
-	LWLock	   *lock = ul_partition_lock(hash);
+	LWLock	   *lock = ul_lock_place(ref);
 
-	LWLockAcquire(lock, LW_EXCLUSIVE);
-	if (entry->hash == hash && entry->state != UL_ENTRY_FREE &&
-		entry->key.database == MyDatabaseId && entry->key.relid != relid)
+	if (lock == NULL)
+		return;
+	if (entry->key.database == MyDatabaseId && entry->key.relid != relid)
 	{
 		for (UlRef node = entry->relaxed; node != 0; node = ul_node(node)->next)
 			ul_free_nodes(ul_node(node)->relaxed.subtype_text);

@@ -40,33 +40,27 @@ static bool
 copy_entry(UlRef ref, UlReportedEntry *copy, int sums_room, int records_room)
 {
 	UlEntry    *entry = ul_entry(ref);
-	uint64		hash = entry->hash;
-	LWLock	   *lock = ul_partition_lock(hash);
-	bool		there;
+	LWLock	   *lock = ul_lock_place(ref);
 
-	copy->nsums = 0;
+	if (lock == NULL)
+		return false;
+	copy->state = entry->state;
 	copy->nrecords = 0;
-	LWLockAcquire(lock, LW_EXCLUSIVE);
-	there = entry->hash == hash && entry->state != UL_ENTRY_FREE;
-	if (there)
+	copy->nsums = entry->state == UL_ENTRY_LOADED ? entry->nsums : 0;
+	for (int i = 0; i < Min(copy->nsums, sums_room); i++)
 	{
-		copy->state = entry->state;
-		copy->nsums = entry->state == UL_ENTRY_LOADED ? entry->nsums : 0;
-		for (int i = 0; i < Min(copy->nsums, sums_room); i++)
-		{
-			copy->sums[i] = *ul_shared_sum(entry, i);
-			if (copy->sums[i].sub_bucket > 0)
-				copy->sums[i].committed = sum_of_parts(&copy->sums[i]);
-		}
-		for (UlRef node = entry->records; node != 0; node = ul_node(node)->next)
-		{
-			if (copy->nrecords < records_room)
-				copy->records[copy->nrecords] = ul_node(node)->record;
-			copy->nrecords++;
-		}
+		copy->sums[i] = *ul_shared_sum(entry, i);
+		if (copy->sums[i].sub_bucket > 0)
+			copy->sums[i].committed = sum_of_parts(&copy->sums[i]);
+	}
+	for (UlRef node = entry->records; node != 0; node = ul_node(node)->next)
+	{
+		if (copy->nrecords < records_room)
+			copy->records[copy->nrecords] = ul_node(node)->record;
+		copy->nrecords++;
 	}
 	LWLockRelease(lock);
-	return there;
+	return true;
 }
 
 UlRef

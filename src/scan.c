@@ -256,6 +256,15 @@ ul_key_before_time(ScanKey key, AttrNumber index_column, TimestampTz before)
 				TimestampTzGetDatum(before));
 }
 
+bool
+ul_text_is(Datum text_value, const char *value)
+{
+	text	   *found = DatumGetTextPP(text_value);
+	size_t		length = strlen(value);
+
+	return VARSIZE_ANY_EXHDR(found) == length && memcmp(VARDATA_ANY(found), value, length) == 0;
+}
+
 char *
 ul_slot_text(TupleTableSlot *slot, AttrNumber column)
 {

@@ -54,6 +54,9 @@ extern void ul_key_after_time(ScanKey key, AttrNumber index_column, TimestampTz 
 extern void ul_key_from_time(ScanKey key, AttrNumber index_column, TimestampTz from);
 extern void ul_key_before_time(ScanKey key, AttrNumber index_column, TimestampTz before);
 
+/* Whether a text is the same as a string. */
+extern bool ul_text_is(Datum text_value, const char *value);
+
 /* Column values of a row; for null: NULL, or the value given. */
 extern char *ul_slot_text(TupleTableSlot *slot, AttrNumber column);
 extern int64 ul_slot_int8(TupleTableSlot *slot, AttrNumber column, int64 null_value);

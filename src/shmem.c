@@ -316,26 +316,37 @@ ul_drop_sums(UlEntry *entry)
 	entry->nsums = 0;
 }
 
-/* Makes an idle entry that was not used lately free; whether it could. */
-static bool
-evict(UlRef ref)
+LWLock *
+ul_lock_place(UlRef ref)
 {
 	UlEntry    *entry = &entries[ref];
 	uint64		hash = entry->hash; /* may be another's by the time it is
 									 * locked */
 	LWLock	   *lock = ul_partition_lock(hash);
-	bool		evicted = false;
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
 	if (entry->hash == hash && entry->state != UL_ENTRY_FREE)
+		return lock;
+	LWLockRelease(lock);
+	return NULL;
+}
+
+/* Makes an idle entry that was not used lately free; whether it could. */
+static bool
+evict(UlRef ref)
+{
+	UlEntry    *entry = &entries[ref];
+	LWLock	   *lock = ul_lock_place(ref);
+	bool		evicted = false;
+
+	if (lock == NULL)
+		return false;
+	if (ul_entry_is_idle(entry) && !entry->used)
 	{
-		if (ul_entry_is_idle(entry) && !entry->used)
-		{
-			ul_unlink_entry(ref);
-			evicted = true;
-		}
-		entry->used = false;
+		ul_unlink_entry(ref);
+		evicted = true;
 	}
+	entry->used = false;
 	LWLockRelease(lock);
 	return evicted;
 }

@@ -241,6 +241,12 @@ extern LWLock *ul_partition_lock(uint64 hash);
 extern UlEntry *ul_entry(UlRef ref);
 extern UlNode *ul_node(UlRef ref);
 
+/*
+ * Locks the partition of the entry in a place and returns the lock; NULL, and
+ * nothing is locked, if the place is free or has become another partition's.
+ */
+extern LWLock *ul_lock_place(UlRef ref);
+
 /* The key's entry, or 0; the partition must be locked. */
 extern UlRef ul_find_entry(const UlEntryKey *key, uint64 hash);
 

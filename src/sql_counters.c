@@ -24,6 +24,7 @@
 #include "rate.h"
 #include "schema.h"
 #include "shmem.h"
+#include "scan.h"
 #include "store.h"
 #include "tables.h"
 #include "window.h"
@@ -52,10 +53,8 @@ static bool
 has_text(HeapTuple tuple, TupleDesc tupdesc, AttrNumber column, const char *value)
 {
 	bool		isnull;
-	text	   *found = DatumGetTextPP(heap_getattr(tuple, column, tupdesc, &isnull));
-	size_t		length = strlen(value);
 
-	return VARSIZE_ANY_EXHDR(found) == length && memcmp(VARDATA_ANY(found), value, length) == 0;
+	return ul_text_is(heap_getattr(tuple, column, tupdesc, &isnull), value);
 }
 
 /* Whether it is the row that we are writing, changed by what we add to it. */

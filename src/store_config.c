@@ -11,6 +11,11 @@
 
 #include "store.h"
 
+/* A limit's columns as parameters: what is given when it is set */
+#define LIMIT_TYPES \
+	16, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, \
+	INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+
 const UlStatementText ul_config_statements[UL_NSTATEMENTS] = {
 	[UL_LIMIT_EXISTS] = {
 		"SELECT true FROM @.usage_limits_config c WHERE c.limit_type = $1",
@@ -36,8 +41,7 @@ const UlStatementText ul_config_statements[UL_NSTATEMENTS] = {
 		" enforcement = coalesce($15, c.enforcement),"
 		" description = coalesce($16, c.description)"
 		" WHERE c.limit_type = $1 RETURNING c",
-		16, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-		INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+		LIMIT_TYPES
 	},
 	[UL_INSERT_LIMIT] = {
 		"INSERT INTO @.usage_limits_config AS c (limit_type, free_tier_limit, pro_tier_limit,"
@@ -47,8 +51,7 @@ const UlStatementText ul_config_statements[UL_NSTATEMENTS] = {
 		" $6, $7, coalesce($8, 'amount'), $9, $10, $11, coalesce($12, 'UTC'), $13,"
 		" coalesce($14, 'durable'), coalesce($15, 'hard'), $16)"
 		" ON CONFLICT (limit_type) DO NOTHING RETURNING c",
-		16, {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID, TEXTOID,
-		INTERVALOID, TEXTOID, TEXTOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}
+		LIMIT_TYPES
 	},
 	/* a limit of the type whose durability is another than $2 */
 	[UL_CHECK_DURABILITY] = {

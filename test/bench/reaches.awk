@@ -1,15 +1,6 @@
 # Compares what test/bench/run measured with reaches.list.  Input: the lines of
 # the rounds, with spaces between their words, then the list, with tabs.
 
-function median(values,   list, n, i, j, t) {
-	n = split(values, list, " ")
-	for (i = 2; i <= n; i++)
-		for (j = i; j > 1 && list[j - 1] + 0 > list[j] + 0; j--) {
-			t = list[j]; list[j] = list[j - 1]; list[j - 1] = t
-		}
-	return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
-}
-
 FNR == NR {
 	split($0, f, " ")
 	cell = f[1] SUBSEP f[2] SUBSEP f[3] SUBSEP f[4]

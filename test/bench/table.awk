@@ -23,15 +23,6 @@ function cell() {
 	return $1 SUBSEP $2 SUBSEP $3 SUBSEP $4
 }
 
-function median(values,   list, n, i, j, t) {
-	n = split(values, list, " ")
-	for (i = 2; i <= n; i++)
-		for (j = i; j > 1 && list[j - 1] + 0 > list[j] + 0; j--) {
-			t = list[j]; list[j] = list[j - 1]; list[j - 1] = t
-		}
-	return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
-}
-
 # Another script under the same conditions, also where it does not depend on
 # the key.
 function other(fsync, clients, keys, script) {

@@ -1,10 +1,10 @@
 -- Replays a trace through usage_consume, in the order of its rows, each row in
 -- a transaction of its own and with the clock set to the row's instant.
 --
--- The trace is CSV on standard input: ts,user,action,amount,end_ts, and a
--- header.  Variables: measure ("amount": a row uses as many units as it says;
--- "tokens": one unit and that many tokens; "calls": one unit) and limit (how
--- much of that a user may use of each action in a UTC day; -1: any).
+-- The trace is CSV on standard input, as trace.sql says.  Variables: measure
+-- ("amount": a row uses as many units as it says; "tokens": one unit and that
+-- many tokens; "calls": one unit) and limit (how much of that a user may use of
+-- each action in a UTC day; -1: any).
 --
 -- Leaves the tables trace (the rows, numbered from 1) and answer (the
 -- decision on each, by the same number).
@@ -13,21 +13,13 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
-CREATE UNLOGGED TABLE trace (
-	n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	ts timestamptz NOT NULL,
-	user_id text,
-	action text NOT NULL,
-	amount bigint NOT NULL,
-	end_ts timestamptz
-);
+\ir trace.sql
 CREATE UNLOGGED TABLE answer (
 	n bigint PRIMARY KEY,
 	allowed boolean NOT NULL,
 	current bigint
 );
 
-\copy trace (ts, user_id, action, amount, end_ts) FROM pstdin WITH (FORMAT csv, HEADER)
 -- a trace that names no users is one user's
 UPDATE trace SET user_id = 'everyone' WHERE user_id IS NULL;
 

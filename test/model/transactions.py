@@ -424,13 +424,14 @@ class World(Holds):
                 if any(claim.denies for claim in claims[key]) and
                 any(r.amount != 0 for r in requests if r.usage_type == key[1])]
 
-    def lock_to_deny(self, transaction, user, requests, now):
+    def lock_to_deny(self, transaction, user, requests, now, lock=None):
         """Locks them.  What is known before a lock is got may be old after it."""
+        lock = lock or self.lock_key
         waited = True
         while waited:
             waited = False
             for key in self.keys_to_deny(transaction, user, requests, now):
-                if (yield from self.lock_key(transaction, key)):
+                if (yield from lock(transaction, key)):
                     waited = True
 
     def lock_requests(self, transaction, user, requests, now):
@@ -628,12 +629,7 @@ class SharedGate(World):
         return waited
 
     def lock_requests(self, transaction, user, requests, now):
-        waited = True
-        while waited:
-            waited = False
-            for key in self.keys_to_deny(transaction, user, requests, now):
-                if (yield from self.pass_key(transaction, key)):
-                    waited = True
+        yield from self.lock_to_deny(transaction, user, requests, now, self.pass_key)
 
     def lock_setter(self, transaction, key):
         yield from self.acquire(transaction, ("setter", *key))

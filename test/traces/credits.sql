@@ -2,7 +2,7 @@
 -- tenants have credits for each day, which burn first, credits for each month, of
 -- which some roll over, and what they bought.  After each day nothing may disagree,
 -- and in the end the ledger is compared with plain SQL.  The trace is CSV on
--- standard input, as for test/demo/replay.sql.  Variables: name (of the trace),
+-- standard input, as for test/demo/trace.sql.  Variables: name (of the trace),
 -- stretch, tenants, daily, monthly, rollover.
 -- Prints one line for each check, "ok - ..." or "not ok - ...".
 
@@ -13,16 +13,8 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
-CREATE UNLOGGED TABLE trace (
-	n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	ts timestamptz NOT NULL,
-	user_id text,
-	action text NOT NULL,
-	amount bigint NOT NULL,
-	end_ts timestamptz
-);
+\ir ../demo/trace.sql
 CREATE UNLOGGED TABLE answer (n bigint PRIMARY KEY, allowed boolean NOT NULL, balance bigint NOT NULL);
-\copy trace (ts, user_id, action, amount, end_ts) FROM pstdin WITH (FORMAT csv, HEADER)
 
 -- From the 31st of January, so that the months' ends are the last days of months.
 \set begins '2024-01-31Z'

@@ -1,7 +1,7 @@
 -- Replays a trace of jobs as holds on concurrent_renders: each job takes one at
 -- its start and, if it gets it, settles it at its end, with the clock set to
 -- those instants.  Then compares what was admitted with plain SQL.  The trace is
--- CSV on standard input, as for test/demo/replay.sql.  Variables: limit, name
+-- CSV on standard input, as for test/demo/trace.sql.  Variables: limit, name
 -- (of the trace), denied_expected ("none" or "some").
 -- Prints one line for each check, "ok - ..." or "not ok - ...".
 
@@ -12,21 +12,13 @@
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 
-CREATE UNLOGGED TABLE trace (
-	n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	ts timestamptz NOT NULL,
-	user_id text,
-	action text NOT NULL,
-	amount bigint NOT NULL,
-	end_ts timestamptz
-);
+\ir ../demo/trace.sql
 CREATE UNLOGGED TABLE answer (
 	n bigint PRIMARY KEY,
 	allowed boolean NOT NULL,
 	current bigint NOT NULL,
 	reset_at timestamptz
 );
-\copy trace (ts, user_id, action, amount, end_ts) FROM pstdin WITH (FORMAT csv, HEADER)
 
 SELECT limit_type FROM usage_set_limit('concurrent_renders', :limit) \gset
 
