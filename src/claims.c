@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/timestamp.h"
 
 #include "claims.h"
@@ -17,6 +18,7 @@
 #include "pending.h"
 #include "rate.h"
 #include "scan.h"
+#include "schema.h"
 #include "xact.h"
 
 int
@@ -348,16 +350,29 @@ ul_read_rates(UlClaim *claims, int count)
 }
 
 /* Reads claims of one user and usage type. */
+/* Whether anything may be held of a key whose sums a pin got, if any did. */
+static bool
+may_be_held(const UlPin *pin)
+{
+	if (pin == NULL || !ul_schema()->holds_watched)
+		return true;
+	if (pin->unheld)
+		return false;
+	return ul_holds_exist() || XactReadOnly || !ul_shared_note_unheld(pin);
+}
+
 static void
 read_claims_of_key(UlClaim *claims, int count, const char *without)
 {
 	UlTest	   *tests = palloc(sizeof(UlTest) * count);
 	int			ntests = ul_claim_tests(claims, count, tests);
+	const UlPin *pin;
 
-	ul_xact_read(claims[0].user->user_id, claims[0].limit->usage_type, UL_ASK_READ,
-				 tests, ntests, claims[0].now);
+	pin = ul_xact_read(claims[0].user->user_id, claims[0].limit->usage_type, UL_ASK_READ,
+					   tests, ntests, claims[0].now);
 	pfree(tests);
-	ul_read_held(claims, count, without);
+	if (may_be_held(pin))
+		ul_read_held(claims, count, without);
 	for (int i = 0; i < count; i++)
 		if (claims[i].settles != NULL && is_sliding(&claims[i]))
 			sum_fullest_window(&claims[i]);

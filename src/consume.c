@@ -19,6 +19,7 @@
 #include "gate.h"
 #include "guc.h"
 #include "pending.h"
+#include "schema.h"
 #include "store.h"
 #include "xact.h"
 
@@ -289,14 +290,33 @@ make_uses(const UlCall *call, UlGroup *group)
 	}
 }
 
+/* Puts tests to the shared gate, which books what a group asks for if they are met. */
+static UlOutcome
+ask_gate(const UlCall *call, UlGroup *group, UlTest *tests, int ntests, bool only_unheld)
+{
+	UlOutcome	outcome;
+
+	group->key->pin.only_unheld = only_unheld;
+	if (group->relaxed)
+		outcome = ul_use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1,
+								 call->now);
+	else
+		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
+							  group->uses, group->nuses, call->now);
+	group->key->pin.only_unheld = false;
+	group->booked = outcome == UL_ADMITTED;
+	return outcome;
+}
+
 /* Asks the shared gate for one group, whose claims can deny. */
 static UlOutcome
 reserve_group(const UlCall *call, UlGroup *group)
 {
+	static bool find_none = true;	/* what was found the last time */
 	UlClaim    *claims = claims_of_group(call, group);
+	UlPin	   *pin = &group->key->pin;
 	UlTest	   *tests = palloc(sizeof(UlTest) * group->nclaims);
 	int			ntests = ul_claim_tests(claims, group->nclaims, tests);
-	bool		holds = ntests > 0 && ul_holds_exist();
 	UlOutcome	outcome;
 
 	/*
@@ -305,25 +325,25 @@ reserve_group(const UlCall *call, UlGroup *group)
 	 */
 	if (ntests == 0)
 		return UL_ADMITTED;
-	if (holds)
-	{
-		/* what they hold must not change before the gate answers */
-		ul_shared_watch(&group->key->pin);
-		ul_read_held(claims, group->nclaims, NULL);
-	}
-	ntests = ul_claim_tests(claims, group->nclaims, tests);
 	make_uses(call, group);
-	if (group->relaxed)
-		outcome = ul_use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1,
-								 call->now);
+
+	/* mostly there are no holds at all, and the gate knows it */
+	if (find_none && ul_schema()->holds_watched)
+	{
+		outcome = ask_gate(call, group, tests, ntests, true);
+		if (outcome != UL_MAYBE_HELD)
+			return outcome;
+	}
+
+	/* what they hold must not change before the gate answers */
+	ul_shared_watch(pin);
+	find_none = !ul_holds_exist();
+	if (find_none)
+		(void) ul_shared_note_unheld(pin);
 	else
-		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
-							  group->uses, group->nuses, call->now);
-	group->booked = outcome == UL_ADMITTED;
-	pfree(tests);
-	if (!holds && group->booked && ul_holds_exist())
-		return UL_AGAIN;
-	return outcome;
+		ul_read_held(claims, group->nclaims, NULL);
+	ntests = ul_claim_tests(claims, group->nclaims, tests);
+	return ask_gate(call, group, tests, ntests, false);
 }
 
 /*

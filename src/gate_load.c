@@ -383,7 +383,7 @@ begin_load(Load *load, const UlPin *pin, const UlTest *tests, int ntests,
 		load->marks = entry->marks;
 		load->generation = ul_entry_generation(entry);
 		if (entry->generation != load->generation)
-			entry->prepared_known = false;
+			entry->prepared_known = entry->unheld = false;
 		if (awaited && entry->marks == awaited_marks)
 			entry->prepared_known = true;
 		if (entry->prepared_known)

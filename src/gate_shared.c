@@ -201,6 +201,7 @@ void
 ul_make_cold(UlEntry *entry)
 {
 	entry->marks++;
+	entry->unheld = false;
 	if (entry->state == UL_ENTRY_LOADED)
 		entry->state = UL_ENTRY_COLD;
 }
@@ -268,6 +269,10 @@ ul_answer(UlRef ref, UlPin *pin, UlAsk ask, UlTest *tests, int ntests)
 		look_up_prepared(ref);
 	if (ntests > 0 && !is_readable(entry, pin, tests, ntests))
 		return UL_AGAIN;
+	if (pin->only_unheld && !entry->unheld)
+		return UL_MAYBE_HELD;
+	pin->unheld = entry->unheld;
+	pin->marks = entry->marks;
 	if (!read_entry(entry, ask, tests, ntests))
 		return UL_UNAVAILABLE;
 	return tests_met(tests, ntests, ask) ? UL_ADMITTED : UL_REFUSED;
@@ -353,6 +358,27 @@ ul_shared_watch(UlPin *pin)
 	if (ul_entry(ref)->state == UL_ENTRY_LOADED)
 		pin->marks = ul_entry(ref)->marks;
 	LWLockRelease(ul_partition_lock(pin->hash));
+}
+
+bool
+ul_shared_note_unheld(const UlPin *pin)
+{
+	UlRef		ref;
+	bool		noted = false;
+
+	/* nobody would tell of what is held later */
+	if (!ul_schema()->holds_watched)
+		return false;
+	ref = ul_lock_entry(pin, false);
+	if (ref == 0)
+		return false;
+	if (ul_entry(ref)->state == UL_ENTRY_LOADED && ul_entry(ref)->marks == pin->marks)
+	{
+		ul_entry(ref)->unheld = true;
+		noted = true;
+	}
+	LWLockRelease(ul_partition_lock(pin->hash));
+	return noted;
 }
 
 UlOutcome

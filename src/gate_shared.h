@@ -24,6 +24,9 @@ typedef struct UlPin
 	UlRef		entry;			/* pinned; 0: none */
 	bool		watched;		/* the next question is for these sums only: */
 	uint64		marks;			/* of the entry; 0: they were not known */
+	bool		only_unheld;	/* questions are for a key of which nothing is
+								 * held */
+	bool		unheld;			/* it was one when the last was answered */
 	bool		writing;		/* its records have the transaction's xid */
 	int			slot;			/* taken to write; -1: none */
 	ItemPointerData row;		/* where a row of slot 0 may be; or invalid */
@@ -71,6 +74,7 @@ typedef enum UlOutcome
 	UL_ADMITTED,
 	UL_REFUSED,
 	UL_AGAIN,					/* time has gone by: ask anew, with sums anew */
+	UL_MAYBE_HELD,				/* it is not known that nothing is held */
 	UL_UNAVAILABLE				/* the key's lock must be used instead */
 } UlOutcome;
 
@@ -85,6 +89,13 @@ extern void ul_init_pin(UlPin *pin, const char *user_id, const char *usage_type)
  * those of now any more, or if anybody was about to change what is held.
  */
 extern void ul_shared_watch(UlPin *pin);
+
+/*
+ * Notes, for whoever asks from now on, that nothing is held of the key: it was
+ * looked up after the pin began to watch, or got an answer.  False, and nothing is
+ * noted, if the key was marked meanwhile.
+ */
+extern bool ul_shared_note_unheld(const UlPin *pin);
 
 /*
  * Adds to each test's sum, which the caller has begun with what the

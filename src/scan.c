@@ -54,12 +54,15 @@ ul_release_snapshot(Snapshot snapshot)
 	UnregisterSnapshot(snapshot);
 }
 
-/* Whoever inserts has made the file longer long before the row is committed. */
+/*
+ * Whoever inserts has made the file longer long before the row is committed.  A
+ * file that this transaction has made may go again, and another be there then.
+ */
 bool
 ul_table_is_blank(UlTable table)
 {
 	Relation	heap = table_open(ul_schema()->oid[table], AccessShareLock);
-	bool		blank = RelationGetNumberOfBlocks(heap) == 0;
+	bool		blank = !ul_relation_has_new_file(heap) && RelationGetNumberOfBlocks(heap) == 0;
 
 	table_close(heap, AccessShareLock);
 	return blank;

@@ -101,6 +101,9 @@ relation_changed(Datum arg, Oid relid)
 		if (relid == InvalidOid || !schema_known ||
 			relid == schema.oid[signal_table[i]])
 			generations[i]++;
+	/* its triggers are part of what we know of the schema */
+	if (schema_known && relid == schema.oid[UL_USAGE_HOLDS])
+		generations[UL_SIGNAL_SCHEMA]++;
 }
 
 static void
@@ -157,9 +160,9 @@ find_type(const char *name)
 	return type;
 }
 
-/* Whether our triggers on usage_counters fire whatever session_replication_role is. */
+/* Whether so many triggers of ours on a table fire whatever session_replication_role is. */
 static bool
-counters_watched(Oid relid)
+is_watched(Oid relid, int count)
 {
 	Relation	relation = table_open(relid, AccessShareLock);
 	TriggerDesc *triggers = relation->trigdesc;
@@ -171,7 +174,7 @@ counters_watched(Oid relid)
 			triggers->triggers[i].tgenabled == TRIGGER_FIRES_ALWAYS)
 			always++;
 	table_close(relation, AccessShareLock);
-	return always == 2;
+	return always == count;
 }
 
 /*
@@ -224,8 +227,10 @@ read_schema(void)
 	schema.credit_decision_type = find_type("credit_decision");
 	schema.owner = ul_relation_owner(schema.oid[UL_USAGE_COUNTERS]);
 
-	schema.counters_watched = counters_watched(schema.oid[UL_USAGE_COUNTERS]);
-	schema.triggers_version = triggers_version(schema.oid[UL_USAGE_COUNTERS]);
+	schema.counters_watched = is_watched(schema.oid[UL_USAGE_COUNTERS], 2);
+	schema.holds_watched = is_watched(schema.oid[UL_USAGE_HOLDS], 1);
+	schema.triggers_version = hash_combine(triggers_version(schema.oid[UL_USAGE_COUNTERS]),
+										   triggers_version(schema.oid[UL_USAGE_HOLDS]));
 
 	name = get_namespace_name(schema.namespace);
 	if (name == NULL)

@@ -71,8 +71,9 @@ typedef struct UlSchema
 	Oid			credit_decision_type;
 	bool		counters_watched;	/* our trigger on usage_counters always
 									 * fires */
-	uint32		triggers_version;	/* of usage_counters: another after every
-									 * change of them */
+	bool		holds_watched;	/* the same of usage_holds */
+	uint32		triggers_version;	/* of both: another after every change of
+									 * them */
 	char	   *quoted_name;	/* the namespace, quoted where needed */
 	Oid			oid[UL_NTABLES];
 } UlSchema;
@@ -100,7 +101,7 @@ extern Oid	ul_relation_owner(Oid relid);
 /* The generation of what a signal covers; it rises with every change. */
 extern uint64 ul_generation(UlSignal signal);
 
-/* The version of the triggers on usage_counters as it was last read: reads nothing. */
+/* The version of those triggers as it was last read: reads nothing. */
 extern uint32 ul_triggers_version(void);
 
 /*

@@ -29,8 +29,12 @@
  *	 the key's lock (see gate_lock.c) exclusively; LOADED to COLD by anybody.
  *	 While LOADING, committed records stay, for the loader to look at; in any
  *	 other state their end takes them away.
- * - "marks" only rises, also from one entry of a key to the next.  A loader whose entry was marked while it read leaves
- *	 it COLD.
+ * - "marks" only rises, also from one entry of a key to the next.  A loader whose
+ *	 entry was marked while it read leaves it COLD.
+ * - "unheld" is set by whoever found usage_holds without rows, if the entry was
+ *	 not marked since before that; every mark clears it.  Whoever puts a row
+ *	 there marks its keys at once, after the row is there and before anybody can
+ *	 see it: so an unheld entry's key has no holds.
  * - Rates: a state is loaded, or closed, only by who holds the key's lock
  *	 exclusively; it is changed, while it is not closed, by anybody.  Whoever has
  *	 taken it to be flushed (its xid) says when that has ended; meanwhile it is

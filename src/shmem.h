@@ -68,7 +68,8 @@ typedef struct UlEntry
 				used:1,			/* since the clock hand came by */
 				prepared_known:1,	/* every prepared transaction has its
 									 * record */
-				rates_dirty:1;	/* some are in no table yet, or closed */
+				rates_dirty:1,	/* some are in no table yet, or closed */
+				unheld:1;		/* nothing was held since it was marked last */
 	uint8		nsums;
 	uint64		hash;
 	uint64		slots;			/* those that open transactions write */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * sql_counters.c
- *		The triggers on usage_counters and usage_rates.
+ *		The triggers on usage_counters, usage_rates and usage_holds.
  *
  * They run for each row that a transaction writes when it commits, so that
  * what nobody needs to hear of must cost next to nothing.
@@ -155,6 +155,29 @@ row_changed(const TriggerData *trigger)
 		mark_key(newtuple, tupdesc);
 }
 
+/* At once, so that who finds no rows of usage_holds is told if they come meanwhile. */
+static void
+hold_changed(const TriggerData *trigger)
+{
+	TupleDesc	tupdesc = RelationGetDescr(trigger->tg_relation);
+	HeapTuple	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ?
+	trigger->tg_newtuple : trigger->tg_trigtuple;
+	static const AttrNumber columns[] = {Anum_hold_user_id, Anum_hold_account_id};
+	char	   *usage_type;
+	UlPin		pin;
+
+	if (!ul_shared_gate() || heap_attisnull(tuple, Anum_hold_usage_type, tupdesc))
+		return;
+	usage_type = text_of(tuple, tupdesc, Anum_hold_usage_type);
+	for (size_t i = 0; i < lengthof(columns); i++)
+	{
+		if (heap_attisnull(tuple, columns[i], tupdesc))
+			continue;
+		ul_init_pin(&pin, text_of(tuple, tupdesc, columns[i]), usage_type);
+		ul_shared_mark(&pin);
+	}
+}
+
 Datum
 usage_limits_counted(PG_FUNCTION_ARGS)
 {
@@ -166,6 +189,8 @@ usage_limits_counted(PG_FUNCTION_ARGS)
 				 errmsg("must be called as a trigger")));
 	if (RelationGetRelid(trigger->tg_relation) == ul_schema()->oid[UL_USAGE_RATES])
 		rates_changed(trigger);
+	else if (RelationGetRelid(trigger->tg_relation) == ul_schema()->oid[UL_USAGE_HOLDS])
+		hold_changed(trigger);
 	else if (TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
 		row_changed(trigger);
 	else

@@ -142,10 +142,11 @@ extern UlOutcome ul_xact_use(UlKey *key, UlTest *tests, int ntests,
 /*
  * Adds to the tests' sums whatever counts: as ul_shared_read says, or from the
  * table where there is no shared gate.  Unless the transaction has the key's
- * lock, nobody is waited for.
+ * lock, nobody is waited for.  The pin that got the sums from shared memory, NULL
+ * where they are from the table.
  */
-extern void ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
-						 UlTest *tests, int ntests, TimestampTz now);
+extern UlPin *ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
+						   UlTest *tests, int ntests, TimestampTz now);
 
 /*
  * Has work done on a key, once, when the transaction commits or is prepared; at

@@ -180,17 +180,16 @@ ul_xact_use(UlKey *key, UlTest *tests, int ntests,
 	return ul_shared_use(&key->pin, tests, ntests, uses, nuses, now);
 }
 
-void
+UlPin *
 ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
 			 UlTest *tests, int ntests, TimestampTz now)
 {
 	UlKey	   *key = ul_xact_find_key(user_id, usage_type);
-	UlPin		look;
-	UlPin	   *pin = &look;
+	UlPin	   *pin;
 	bool		locked = key != NULL && key->locked_level > 0;
 
 	if (ntests == 0)
-		return;
+		return NULL;
 	if (!ul_shared_gate())
 	{
 		TimestampTz newest;
@@ -204,14 +203,17 @@ ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
 		}
 		for (int i = 0; i < ntests; i++)
 			ul_sum_parts(tests[i].sum);
-		return;
+		return NULL;
 	}
 
 	ul_xact_register();
 	if (key != NULL)
 		pin = &key->pin;
 	else
-		ul_init_pin(&look, user_id, usage_type);
+	{
+		pin = palloc(sizeof(UlPin));
+		ul_init_pin(pin, user_id, usage_type);
+	}
 
 	/* once it is loaded it can be read, but for who marks it meanwhile */
 	for (int round = 0; !locked && !ul_xact_emptied() && round < 2; round++)
@@ -221,12 +223,13 @@ ul_xact_read(const char *user_id, const char *usage_type, UlAsk ask,
 		begin_sums(key, tests, ntests, MAX_PARTS);
 		outcome = ul_shared_ask(pin, ask, tests, ntests, NULL, 0, now);
 		if (outcome == UL_ADMITTED || outcome == UL_REFUSED)
-			return;
+			return pin;
 		if (outcome == UL_UNAVAILABLE)
 			break;
 	}
 	begin_sums(key, tests, ntests, 0);
 	ul_shared_read(pin, ask, tests, ntests, locked);
+	return NULL;
 }
 
 static int

@@ -54,6 +54,11 @@ COMMENT ON COLUMN usage_holds.overage IS 'Of amount, units over a limit that its
 COMMENT ON COLUMN usage_holds.overage_tokens IS 'Of tokens_used, the same.';
 COMMENT ON COLUMN usage_holds.account_bucket_start IS 'The account''s bucket of usage_counters in which it counts.';
 
+-- the columns that say of what it is: settling a hold must cost no more
+CREATE TRIGGER counted AFTER INSERT OR UPDATE OF user_id, usage_type, account_id ON usage_holds
+	FOR EACH ROW EXECUTE FUNCTION usage_limits_counted();
+ALTER TABLE usage_holds ENABLE ALWAYS TRIGGER counted;
+
 CREATE FUNCTION usage_limits_session_lives(backend_pid bigint, backend_start timestamptz) RETURNS boolean
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_limits_session_lives IS

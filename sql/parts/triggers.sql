@@ -12,7 +12,7 @@ CREATE FUNCTION usage_limits_changed() RETURNS trigger
 COMMENT ON FUNCTION usage_limits_changed() IS 'Trigger: tells every session, when the transaction commits, that what it has cached of this table is old.';
 CREATE FUNCTION usage_limits_counted() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION usage_limits_counted() IS 'Trigger: tells every session, when the transaction commits, that counters or the states of rates were changed other than by the functions; and marks days in usage_days whose counters change after they were over.';
+COMMENT ON FUNCTION usage_limits_counted() IS 'Trigger: tells every session, when the transaction commits, that counters or the states of rates were changed other than by the functions, and at once that something is held; and marks days in usage_days whose counters change after they were over.';
 CREATE FUNCTION usage_limits_log_change() RETURNS trigger
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION usage_limits_log_change() IS 'Trigger: writes usage_config_log.';
