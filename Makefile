@@ -11,11 +11,11 @@ DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
 
 REGRESS = setup limits_config tiers overrides track check consume enforce \
-	holds holds_concurrency \
+	holds holds_concurrency holds_by_hand \
 	measures windows anniversary sliding rate change preview http corrections bigint errors transactions idempotency \
 	counters status members privileges search_path maintain comments \
 	attach attach_expressions attach_partitions alerts \
-	anew stat_summary stat_stats stat_explain stat_users stat_top_users stat_trends \
+	events anew stat_summary stat_stats stat_explain stat_users stat_top_users stat_trends \
 	stat_funnel stat_error_rates stat_distribution stat_anomalies stat_errors \
 	credit_spend credit_time credit_refund credit_hold credit_usage credit_hold_usage credit_alerts credit_transactions \
 	day_sums doctor import drop_extension cleanup

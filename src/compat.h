@@ -90,6 +90,17 @@ ul_decode_datetime(char **field, int *ftype, int nf, int *dtype,
 #endif
 }
 
+/* Whether the transaction has given the relation another file, as TRUNCATE does. */
+static inline bool
+ul_relation_has_new_file(Relation relation)
+{
+#if PG_VERSION_NUM >= 160000
+	return relation->rd_firstRelfilelocatorSubid != InvalidSubTransactionId;
+#else
+	return relation->rd_firstRelfilenodeSubid != InvalidSubTransactionId;
+#endif
+}
+
 /* index_beginscan, which got an argument in 18. */
 static inline IndexScanDesc
 ul_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
@@ -105,9 +116,11 @@ ul_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
 #if PG_VERSION_NUM >= 160000
 typedef TU_UpdateIndexes UlUpdateIndexes;
 #define UL_UPDATE_NO_INDEX TU_None
+#define UL_UPDATE_ALL_INDEXES TU_All
 #else
 typedef bool UlUpdateIndexes;
 #define UL_UPDATE_NO_INDEX false
+#define UL_UPDATE_ALL_INDEXES true
 #endif
 
 /* Puts a new version of a row in the place of the one that a snapshot shows. */
@@ -122,17 +135,17 @@ ul_table_tuple_update(Relation heap, ItemPointer tid, TupleTableSlot *slot, Snap
 							  InvalidSnapshot, true, &failure, &mode, indexes);
 }
 
-/* Enters a new version of a row into the indexes. */
+/* Enters a new row, or with "update" a new version of one, into the indexes. */
 static inline void
-ul_insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, EState *estate,
+ul_insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, EState *estate, bool update,
 					   UlUpdateIndexes indexes)
 {
 #if PG_VERSION_NUM >= 160000
-	(void) ExecInsertIndexTuples(result, slot, estate, true, false, NULL, NIL,
-								 indexes == TU_Summarizing);
+	(void) ExecInsertIndexTuples(result, slot, estate, update, false, NULL, NIL,
+								 update && indexes == TU_Summarizing);
 #else
 	(void) indexes;
-	(void) ExecInsertIndexTuples(result, slot, estate, true, false, NULL, NIL);
+	(void) ExecInsertIndexTuples(result, slot, estate, update, false, NULL, NIL);
 #endif
 }
 

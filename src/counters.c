@@ -3,11 +3,8 @@
  * counters.c
  *		Adding to a row of usage_counters without a statement.
  *
- * Nearly every transaction that uses something ends with this, and setting up
- * an UPDATE each time takes several times as long as updating.  It is what
- * logical replication does to apply an UPDATE: the row is found by the primary
- * key and goes to the table's access method.  Whatever a statement would do
- * beyond that must not be there (is_plain), or is left to one.
+ * See plain.c for why, and for what is left to a statement.  The row is found in
+ * the place where it was last, or by the primary key.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,18 +14,18 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "common/int.h"
 #include "executor/executor.h"
 #include "storage/bufmgr.h"
+#include "storage/smgr.h"
 #include "utils/rel.h"
-#include "utils/reltrigger.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "counters.h"
+#include "plain.h"
 #include "scan.h"
 #include "schema.h"
 #include "tables.h"
@@ -38,30 +35,19 @@
 /* The primary key, and that of bucket_start. */
 #define NINDEXES	2
 
-/* Whether all that an UPDATE by us would do is to put a new version of a row in. */
+/*
+ * Whether all that an UPDATE by us would do is to put a new version of a row in:
+ * our own trigger does nothing about what we write, and an expression of another's
+ * index is a statement's to evaluate.
+ */
 static bool
 is_plain(Relation heap)
 {
-	const TupleConstr *constraints = RelationGetDescr(heap)->constr;
-	const TriggerDesc *triggers = heap->trigdesc;
 	List	   *indexes;
 	bool		plain;
 
-	if (heap->rd_rel->relkind != RELKIND_RELATION || heap->rd_rel->relhasrules ||
-		heap->rd_rel->relrowsecurity ||
-		(constraints != NULL && (constraints->num_check > 0 || constraints->has_generated_stored)))
+	if (!ul_is_plain(heap, TRIGGER_TYPE_UPDATE, "counted"))
 		return false;
-
-	/* ours do nothing about what we write */
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-		if (TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype) &&
-			strcmp(triggers->triggers[i].tgname, "counted") != 0)
-			return false;
-
-	/*
-	 * an expression of another's index is a statement's to evaluate, as our
-	 * owner
-	 */
 	indexes = RelationGetIndexList(heap);
 	plain = list_length(indexes) == NINDEXES;
 	list_free(indexes);
@@ -136,6 +122,19 @@ is_row(TupleTableSlot *slot, const UlCounterRow *row)
 }
 
 /*
+ * Whether the table has a block, mostly without asking the operating system:
+ * a table that we have locked does not get shorter, and when it was cut before
+ * that, the length that is remembered was invalidated.
+ */
+static bool
+has_block(Relation heap, BlockNumber block)
+{
+	BlockNumber known = RelationGetSmgr(heap)->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	return (BlockNumberIsValid(known) && block < known) || block < RelationGetNumberOfBlocks(heap);
+}
+
+/*
  * Looks where the row was, without the index.  Whatever has become of that
  * place, what is found there is told by its key.
  */
@@ -147,7 +146,7 @@ find_in_place(Relation heap, const UlCounterRow *row, Snapshot snapshot, TupleTa
 	bool		again = false;
 	bool		found;
 
-	if (ItemPointerGetBlockNumber(&tid) >= RelationGetNumberOfBlocks(heap))
+	if (!has_block(heap, ItemPointerGetBlockNumber(&tid)))
 		return false;
 	fetch = table_index_fetch_begin(heap);
 	found = table_index_fetch_tuple(fetch, &tid, snapshot, slot, &again, NULL);
@@ -195,20 +194,6 @@ find_row(Relation heap, const UlCounterRow *row, Snapshot snapshot, TupleTableSl
 	return find_by_key(heap, row, snapshot, slot);
 }
 
-/* For a new version that did not fit into the page of the old one. */
-static void
-insert_into_indexes(Relation heap, TupleTableSlot *slot, UlUpdateIndexes indexes)
-{
-	EState	   *estate = CreateExecutorState();
-	ResultRelInfo *result = makeNode(ResultRelInfo);
-
-	InitResultRelInfo(result, heap, 0, NULL, 0);	/* of no range table */
-	ExecOpenIndices(result, false);
-	ul_insert_index_tuples(result, slot, estate, indexes);
-	ExecCloseIndices(result);
-	FreeExecutorState(estate);
-}
-
 /* Puts the new version in the place of the one that was found. */
 static bool
 update_row(Relation heap, TupleTableSlot *found, const UlCounterRow *row, Snapshot snapshot)
@@ -226,7 +211,7 @@ update_row(Relation heap, TupleTableSlot *found, const UlCounterRow *row, Snapsh
 	{
 		if (indexes != UL_UPDATE_NO_INDEX)
 		{
-			insert_into_indexes(heap, slot, indexes);
+			ul_index_new_version(heap, slot, indexes);
 			if (row->place != NULL)
 				*row->place = slot->tts_tid;
 		}

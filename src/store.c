@@ -19,15 +19,11 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "partitioning/partbounds.h"
-#include "partitioning/partdesc.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -36,6 +32,7 @@
 
 #include "compat.h"
 #include "counters.h"
+#include "events.h"
 #include "guc.h"
 #include "scan.h"
 #include "schema.h"
@@ -620,38 +617,12 @@ arg_pointer(UlArgs *args, const void *value)
 	ul_arg_datum(args, PointerGetDatum(value), value == NULL);
 }
 
-/*
- * Waits for whoever is attaching the partition of an event that has none yet.
- * INSERT itself would choose the default partition first, wait there, and then
- * find that the row does not belong there any more.
- */
-static void
-await_partition(TimestampTz created_at)
-{
-	Relation	parent = table_open(ul_schema()->oid[UL_USAGE_EVENTS], RowExclusiveLock);
-	PartitionKey key = RelationGetPartitionKey(parent);
-	PartitionBoundInfo bounds;
-	Datum		value = TimestampTzGetDatum(created_at);
-	bool		is_equal;
-	int			bound = -1;
-
-	AcceptInvalidationMessages();
-	bounds = RelationGetPartitionDesc(parent, !IsolationUsesXactSnapshot())->boundinfo;
-	if (bounds != NULL && bounds->ndatums > 0)
-		bound = partition_range_datum_bsearch(key->partsupfunc, key->partcollation, bounds,
-											  1, &value, &is_equal);
-	if (bounds == NULL || bounds->indexes[bound + 1] < 0)
-		LockRelationOid(ul_schema()->oid[UL_USAGE_EVENTS_DEFAULT], RowExclusiveLock);
-	table_close(parent, NoLock);
-}
-
 int64
 ul_write_event(const UlEventRow *row)
 {
 	UlArgs		args = {0};
 	int64		id = nextval_internal(ul_schema()->oid[UL_USAGE_EVENTS_ID_SEQ], false);
 
-	await_partition(row->created_at);
 	ul_arg_int8(&args, id);
 	ul_arg_text(&args, row->user_id);
 	ul_arg_text(&args, row->event_type);
@@ -671,6 +642,7 @@ ul_write_event(const UlEventRow *row)
 	arg_int8_or_null(&args, row->refund_of);
 	ul_arg_text(&args, row->account_id);
 	arg_int8_or_null(&args, row->account_bucket_start);
-	ul_execute(UL_INSERT_EVENT, &args);
+	if (!ul_add_event(&args, statement_text(UL_INSERT_EVENT)->types))
+		ul_execute(UL_INSERT_EVENT, &args);
 	return id;
 }
