@@ -5,7 +5,7 @@ FNR == NR {
 	split($0, f, " ")
 	cell = f[1] SUBSEP f[2] SUBSEP f[3] SUBSEP f[4]
 	# of what is denied always, the denials are what is asked for
-	speed[cell] = speed[cell] " " (f[4] == "denied" ? f[6] : f[5])
+	speed[cell] = speed[cell] " " (f[4] ~ /^denied/ ? f[6] : f[5])
 	cpu[cell] = cpu[cell] " " f[7]
 	next
 }
