@@ -411,7 +411,7 @@ it("reads by index whatever grows with the users", async () => {
 			`SELECT relname::text, seq_scan FROM pg_stat_user_tables
 			 WHERE relname ~ '^(usage_(events|denials|config_log|limit_overrides|alert_log|members|holds)|user_|credit_)' AND seq_scan > 0`,
 		);
-	await big.rows("SELECT pg_stat_reset()");
+	await big.resetStatistics();
 	const analytics = /^overview\.(funnel|trends|topUsers|errorRates|findings)$/;
 	for (const [procedure, input] of everything)
 		if (!analytics.test(procedure)) expect((await there.call(procedure, input)).status, procedure).toBe(200);
@@ -442,7 +442,7 @@ it("reads of 20,000 users no more than the page shows", async () => {
 		SELECT s.user_id, 'prompt', '2026-03-01', '', 0, 1, '2026-03-01', '2026-03-01' FROM user_subscriptions s`);
 	await crowded.rows("ANALYZE");
 	const there = await Dashboard.start(crowded.url("dashboard_crowded"));
-	await crowded.rows("SELECT pg_stat_reset()");
+	await crowded.resetStatistics();
 	type Page = { users: { userId: string }[]; next: string | null };
 	const ask = (search: string, cursor: string | null) =>
 		there.ask<Page>("users.list", { search, cursor, rows: 50 });

@@ -47,6 +47,12 @@ export class TestDatabase {
 		return new TestDatabase(name, admin, client);
 	}
 
+	/** Without what this session has done and has not reported yet. */
+	async resetStatistics(): Promise<void> {
+		await this.client.query("SELECT pg_stat_force_next_flush()");
+		await this.client.query("SELECT pg_stat_reset()");
+	}
+
 	/** A role that may log in, with a part of usage_grant or none. */
 	async role(name: string, part?: string): Promise<void> {
 		await this.admin.query(`DROP ROLE IF EXISTS ${name}`);
