@@ -66,7 +66,7 @@ if command -v redis-server >/dev/null; then
 		ours=$(tps "$work/run_off" -c "$clients" -j 1 -T 4 -D keys=10000 -f "$tree/test/bench/scripts/relaxed.sql" postgres)
 		echo "Redis, $clients clients: check and increment by a script: $redis/s; ÷ relaxed consume ($ours/s)"
 	done
-	kill "$child"
+	as_user redis-cli -s "$many/redis" SHUTDOWN NOSAVE
 	wait "$child" || true
 	child=
 else
