@@ -349,7 +349,6 @@ ul_read_rates(UlClaim *claims, int count)
 	}
 }
 
-/* Reads claims of one user and usage type. */
 /* Whether anything may be held of a key whose sums a pin got, if any did. */
 static bool
 may_be_held(const UlPin *pin)
@@ -361,6 +360,7 @@ may_be_held(const UlPin *pin)
 	return ul_holds_exist() || XactReadOnly || !ul_shared_note_unheld(pin);
 }
 
+/* Reads claims of one user and usage type. */
 static void
 read_claims_of_key(UlClaim *claims, int count, const char *without)
 {
