@@ -29,7 +29,8 @@ for name in $(env | sed -n -e 's/^\(PG[A-Z]*\)=.*/\1/p' -e 's/^\(USAGE_[A-Z_0-9]
 	MAKEFLAGS MAKELEVEL MFLAGS PROFILE COPT CFLAGS; do
 	unset "$name"
 done
-export LC_ALL=C.UTF-8 TZ=UTC PGTZ=UTC
+# pg_regress drops LC_ALL, and the encoding of its database comes from what is left.
+export LC_ALL=C.UTF-8 LANG=C.UTF-8 TZ=UTC PGTZ=UTC
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
