@@ -292,18 +292,16 @@ make_uses(const UlCall *call, UlGroup *group)
 
 /* Puts tests to the shared gate, which books what a group asks for if they are met. */
 static UlOutcome
-ask_gate(const UlCall *call, UlGroup *group, UlTest *tests, int ntests, bool only_unheld)
+ask_gate(const UlCall *call, UlGroup *group, UlAsk ask, UlTest *tests, int ntests)
 {
 	UlOutcome	outcome;
 
-	group->key->pin.only_unheld = only_unheld;
 	if (group->relaxed)
-		outcome = ul_use_relaxed(group->key, tests, ntests, group->uses, group->nuses, 1,
+		outcome = ul_use_relaxed(group->key, ask, tests, ntests, group->uses, group->nuses, 1,
 								 call->now);
 	else
-		outcome = ul_xact_ask(group->key, UL_ASK_ADD, tests, ntests,
+		outcome = ul_xact_ask(group->key, ask, tests, ntests,
 							  group->uses, group->nuses, call->now);
-	group->key->pin.only_unheld = false;
 	group->booked = outcome == UL_ADMITTED;
 	return outcome;
 }
@@ -330,7 +328,7 @@ reserve_group(const UlCall *call, UlGroup *group)
 	/* mostly there are no holds at all, and the gate knows it */
 	if (find_none && ul_schema()->holds_watched)
 	{
-		outcome = ask_gate(call, group, tests, ntests, true);
+		outcome = ask_gate(call, group, UL_ASK_ADD_UNHELD, tests, ntests);
 		if (outcome != UL_MAYBE_HELD)
 			return outcome;
 	}
@@ -343,7 +341,7 @@ reserve_group(const UlCall *call, UlGroup *group)
 	else
 		ul_read_held(claims, group->nclaims, NULL);
 	ntests = ul_claim_tests(claims, group->nclaims, tests);
-	return ask_gate(call, group, tests, ntests, false);
+	return ask_gate(call, group, UL_ASK_ADD, tests, ntests);
 }
 
 /*
@@ -385,7 +383,7 @@ unbook_groups(const UlCall *call)
 		UlGroup    *group = &call->groups[i];
 
 		if (group->booked && group->relaxed)
-			(void) ul_use_relaxed(group->key, NULL, 0, group->uses, group->nuses, -1, call->now);
+			(void) ul_use_relaxed(group->key, UL_ASK_ADD, NULL, 0, group->uses, group->nuses, -1, call->now);
 		else if (group->booked)
 			ul_xact_unbook(group->key, group->uses, group->nuses);
 		group->booked = false;

@@ -36,8 +36,8 @@
 #define NINDEXES	2
 
 /*
- * Whether all that an UPDATE by us would do is to put a new version of a row in:
- * our own trigger does nothing about what we write, and an expression of another's
+ * Whether all that an INSERT ... ON CONFLICT DO UPDATE by us would do, which fires
+ * triggers of both, is to put a new version of a row in: our own trigger does nothing about what we write, and an expression of another's
  * index is a statement's to evaluate.
  */
 static bool
@@ -46,7 +46,7 @@ is_plain(Relation heap)
 	List	   *indexes;
 	bool		plain;
 
-	if (!ul_is_plain(heap, TRIGGER_TYPE_UPDATE, "counted"))
+	if (!ul_is_plain(heap, TRIGGER_TYPE_INSERT | TRIGGER_TYPE_UPDATE, "counted"))
 		return false;
 	indexes = RelationGetIndexList(heap);
 	plain = list_length(indexes) == NINDEXES;

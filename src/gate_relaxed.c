@@ -135,7 +135,7 @@ add_use(UlEntry *entry, const UlRelaxedUse *use, uint64 subtype, UlRef *spare)
 }
 
 UlOutcome
-ul_shared_use(UlPin *pin, UlTest *tests, int ntests,
+ul_shared_use(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 			  const UlRelaxedUse *uses, int nuses, TimestampTz now)
 {
 	LWLock	   *lock = ul_partition_lock(pin->hash);
@@ -158,7 +158,7 @@ ul_shared_use(UlPin *pin, UlTest *tests, int ntests,
 	}
 
 	/* a loader takes up what is in the nodes when it ends */
-	outcome = ul_answer(ref, pin, UL_ASK_ADD, tests, ntests);
+	outcome = ul_answer(ref, pin, ask, tests, ntests);
 	for (int i = 0; outcome == UL_ADMITTED && i < nuses; i++)
 		add_use(ul_entry(ref), &uses[i], subtypes[i], &spare);
 	LWLockRelease(lock);

@@ -132,7 +132,7 @@ ul_add_record(UlSum *sum, const UlRecord *record, UlAsk ask)
 
 	if (sum->subtype_hash != 0 && sum->subtype_hash != record->subtype)
 		return true;
-	if (certain || ask == UL_ASK_READ || ask == UL_ASK_ADD)
+	if (certain || ask == UL_ASK_READ || ask == UL_ASK_ADD || ask == UL_ASK_ADD_UNHELD)
 		amount += record->up[sum->measure];
 	if (certain || ask == UL_ASK_TAKE)
 		amount -= record->down[sum->measure];
@@ -269,7 +269,7 @@ ul_answer(UlRef ref, UlPin *pin, UlAsk ask, UlTest *tests, int ntests)
 		look_up_prepared(ref);
 	if (ntests > 0 && !is_readable(entry, pin, tests, ntests))
 		return UL_AGAIN;
-	if (pin->only_unheld && !entry->unheld)
+	if (ask == UL_ASK_ADD_UNHELD && !entry->unheld)
 		return UL_MAYBE_HELD;
 	pin->unheld = entry->unheld;
 	pin->marks = entry->marks;

@@ -24,9 +24,7 @@ typedef struct UlPin
 	UlRef		entry;			/* pinned; 0: none */
 	bool		watched;		/* the next question is for these sums only: */
 	uint64		marks;			/* of the entry; 0: they were not known */
-	bool		only_unheld;	/* questions are for a key of which nothing is
-								 * held */
-	bool		unheld;			/* it was one when the last was answered */
+	bool		unheld;			/* nothing was held when the last was answered */
 	bool		writing;		/* its records have the transaction's xid */
 	int			slot;			/* taken to write; -1: none */
 	ItemPointerData row;		/* where a row of slot 0 may be; or invalid */
@@ -65,6 +63,7 @@ typedef enum UlAsk
 {
 	UL_ASK_READ,				/* nothing is booked, nobody is waited for */
 	UL_ASK_ADD,
+	UL_ASK_ADD_UNHELD,			/* the same, if nothing is held of the key */
 	UL_ASK_TAKE,				/* "requested" is what is taken back */
 	UL_ASK_LEVEL				/* only what is committed, and one's own */
 } UlAsk;
@@ -74,7 +73,7 @@ typedef enum UlOutcome
 	UL_ADMITTED,
 	UL_REFUSED,
 	UL_AGAIN,					/* time has gone by: ask anew, with sums anew */
-	UL_MAYBE_HELD,				/* it is not known that nothing is held */
+	UL_MAYBE_HELD,				/* to UL_ASK_ADD_UNHELD: something may be held */
 	UL_UNAVAILABLE				/* the key's lock must be used instead */
 } UlOutcome;
 
@@ -110,7 +109,7 @@ extern UlOutcome ul_shared_ask(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
  * The same for a relaxed type: what is admitted is counted at once, whatever
  * becomes of the transaction.
  */
-extern UlOutcome ul_shared_use(UlPin *pin, UlTest *tests, int ntests,
+extern UlOutcome ul_shared_use(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 							   const UlRelaxedUse *uses, int nuses, TimestampTz now);
 
 /* Counts that a limit has denied; nothing else happens if there is no room. */

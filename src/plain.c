@@ -42,12 +42,14 @@ ul_is_plain(Relation table, int16 event, const char *ours)
 
 /* The table and its indexes, as the executor wants them; of no range table. */
 static ResultRelInfo *
-open_result(Relation heap)
+open_result(EState *estate, Relation heap)
 {
+	MemoryContext caller = MemoryContextSwitchTo(estate->es_query_cxt);
 	ResultRelInfo *result = makeNode(ResultRelInfo);
 
 	InitResultRelInfo(result, heap, 0, NULL, 0);
 	ExecOpenIndices(result, false);
+	MemoryContextSwitchTo(caller);
 	return result;
 }
 
@@ -55,7 +57,7 @@ void
 ul_index_new_version(Relation heap, TupleTableSlot *slot, UlUpdateIndexes indexes)
 {
 	EState	   *estate = CreateExecutorState();
-	ResultRelInfo *result = open_result(heap);
+	ResultRelInfo *result = open_result(estate, heap);
 
 	ul_insert_index_tuples(result, slot, estate, true, indexes);
 	ExecCloseIndices(result);
@@ -103,7 +105,7 @@ ul_insert_row(Relation heap, TupleTableSlot *slot)
 	if (!has_no_missing_value(slot))
 		return false;
 	estate = CreateExecutorState();
-	result = open_result(heap);
+	result = open_result(estate, heap);
 	if (indexes_columns_only(result))
 	{
 		table_tuple_insert(heap, slot, GetCurrentCommandId(true), 0, NULL);

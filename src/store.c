@@ -189,6 +189,13 @@ statement_text(UlStatement statement)
 static SPIPlanPtr plans[UL_NSTATEMENTS];
 static uint64 plans_generation = 0; /* of the schema that they name */
 
+/*
+ * Plans that are no longer asked for, and the last transaction that had them: a
+ * statement of it may still be running one, with another inside, from a trigger.
+ */
+static List *retired_plans = NIL;
+static LocalTransactionId retired_in = InvalidLocalTransactionId;
+
 /* What is to be put back after a statement */
 typedef struct UlStoreState
 {
@@ -269,13 +276,32 @@ prepare(const char *text, int nargs, const Oid *types)
 }
 
 static void
-forget_plans(void)
+retire_plans(void)
 {
+	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+
 	for (int i = 0; i < UL_NSTATEMENTS; i++)
 	{
 		if (plans[i] != NULL)
-			SPI_freeplan(plans[i]);
+			retired_plans = lappend(retired_plans, plans[i]);
 		plans[i] = NULL;
+	}
+	retired_in = ul_local_transaction_id();
+	MemoryContextSwitchTo(caller);
+}
+
+/* Frees what earlier transactions have retired. */
+static void
+free_retired_plans(void)
+{
+	if (retired_plans == NIL || retired_in == ul_local_transaction_id())
+		return;
+	while (retired_plans != NIL)
+	{
+		SPIPlanPtr	plan = llast(retired_plans);
+
+		retired_plans = list_delete_last(retired_plans);
+		SPI_freeplan(plan);
 	}
 }
 
@@ -286,9 +312,10 @@ saved_plan(UlStatement statement)
 	Oid			types[UL_MAX_ARGS];
 	SPIPlanPtr	plan;
 
+	free_retired_plans();
 	if (plans_generation != ul_generation(UL_SIGNAL_SCHEMA))
 	{
-		forget_plans();
+		retire_plans();
 		plans_generation = ul_generation(UL_SIGNAL_SCHEMA);
 	}
 	if (plans[statement] != NULL)

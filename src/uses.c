@@ -133,8 +133,8 @@ ul_is_relaxed(const UlType *type)
 }
 
 UlOutcome
-ul_use_relaxed(UlKey *key, UlTest *tests, int ntests, const UlUse *uses, int nuses, int sign,
-			   TimestampTz now)
+ul_use_relaxed(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
+			   const UlUse *uses, int nuses, int sign, TimestampTz now)
 {
 	UlRelaxedUse *relaxed = palloc(sizeof(UlRelaxedUse) * Max(nuses, 1));
 	UlOutcome	outcome;
@@ -158,7 +158,7 @@ ul_use_relaxed(UlKey *key, UlTest *tests, int ntests, const UlUse *uses, int nus
 		for (size_t j = 0; j < UL_NAMOUNTS; j++)
 			amounts[j] *= sign;
 	}
-	outcome = ul_xact_use(key, tests, ntests, relaxed, nuses, now);
+	outcome = ul_xact_use(key, ask, tests, ntests, relaxed, nuses, now);
 	pfree(relaxed);
 	return outcome;
 }
@@ -222,7 +222,7 @@ void
 ul_book_use(UlKey *key, const UlUse *use)
 {
 	if (ul_is_relaxed(ul_find_type(key->usage_type)) &&
-		ul_use_relaxed(key, NULL, 0, use, 1, 1, use->at) == UL_ADMITTED)
+		ul_use_relaxed(key, UL_ASK_ADD, NULL, 0, use, 1, 1, use->at) == UL_ADMITTED)
 		return;
 	ul_xact_book(key, use);
 }

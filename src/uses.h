@@ -74,7 +74,7 @@ extern int	ul_postings(const UlRequest *request, const UlUser *const *subjects, 
 extern bool ul_is_relaxed(const UlType *type);
 
 /* Asks the shared gate for uses of a relaxed type, or (sign -1) for their opposites. */
-extern UlOutcome ul_use_relaxed(UlKey *key, UlTest *tests, int ntests,
+extern UlOutcome ul_use_relaxed(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
 								const UlUse *uses, int nuses, int sign, TimestampTz now);
 
 /*

@@ -136,7 +136,7 @@ extern UlOutcome ul_xact_ask(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
 							 const UlUse *uses, int nuses, TimestampTz now);
 
 /* The same for uses of a relaxed type, which stay whatever the transaction does. */
-extern UlOutcome ul_xact_use(UlKey *key, UlTest *tests, int ntests,
+extern UlOutcome ul_xact_use(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
 							 const UlRelaxedUse *uses, int nuses, TimestampTz now);
 
 /*

@@ -171,13 +171,13 @@ ul_xact_ask(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
 }
 
 UlOutcome
-ul_xact_use(UlKey *key, UlTest *tests, int ntests,
+ul_xact_use(UlKey *key, UlAsk ask, UlTest *tests, int ntests,
 			const UlRelaxedUse *uses, int nuses, TimestampTz now)
 {
 	if (key->locked_level > 0 || ul_xact_emptied() || !ul_shared_gate())
 		return UL_UNAVAILABLE;
 	begin_sums(key, tests, ntests, MAX_PARTS);
-	return ul_shared_use(&key->pin, tests, ntests, uses, nuses, now);
+	return ul_shared_use(&key->pin, ask, tests, ntests, uses, nuses, now);
 }
 
 UlPin *
