@@ -37,6 +37,9 @@
 /* Sums that an entry keeps beside those that are asked for. */
 #define MAX_SUMS	16
 
+/* How often records are copied for a snapshot that shows just what they do not. */
+#define READ_TRIES	8
+
 /* What is being read */
 typedef struct Load
 {
@@ -74,12 +77,17 @@ add_row(TimestampTz bucket_start, const char *event_subtype, const int64 *measur
 	}
 }
 
-/* Whether a top-level transaction's rows are hidden from the snapshot. */
+/*
+ * Whether a top-level transaction's rows are left out by who reads with the
+ * snapshot: those that are in progress, and our own.
+ */
 static bool
 in_progress(uint64 full_xid, Snapshot snapshot)
 {
 	TransactionId xid = XidFromFullTransactionId(FullTransactionIdFromU64(full_xid));
 
+	if (TransactionIdEquals(xid, GetTopTransactionIdIfAny()))
+		return true;
 	if (TransactionIdPrecedes(xid, snapshot->xmin))
 		return false;
 	if (TransactionIdFollowsOrEquals(xid, snapshot->xmax))
@@ -514,9 +522,28 @@ add_record_to_tests(UlTest *tests, int ntests, const UlRecord *record, UlAsk ask
 	}
 }
 
+/* What a relaxed type has used, as a record of a transaction that has committed. */
+static UlRecord
+record_of_relaxed(const UlRelaxedNode *node)
+{
+	UlRecord	record = {
+		.state = UL_RECORD_COMMITTED,
+		.slot = -1,
+		.xid = node->xid,
+		.bucket_start = node->bucket_start,
+		.subtype = node->subtype,
+		.since = node->first_at,
+	};
+
+	for (int i = 0; i < UL_NMEASURES; i++)
+		record.up[i] = node->amounts.measure[i];
+	return record;
+}
+
 /*
  * Copies the entry's records; their number.  With a load, that ends: what
- * committed meanwhile is in its sums then, and not among the records.
+ * committed meanwhile is in its sums then, as is what a relaxed type has used, and
+ * not among the records.  In a copy, "next" is the record's own place.
  */
 static int
 take_records(const UlPin *pin, Load *load, Snapshot snapshot, UlRecord **records)
@@ -542,12 +569,76 @@ take_records(const UlPin *pin, Load *load, Snapshot snapshot, UlRecord **records
 				finish_load(entry, load, false);
 			}
 			for (ref = entry->records; ref != 0; ref = ul_node(ref)->next)
-				(*records)[count++] = ul_node(ref)->record;
+			{
+				(*records)[count] = ul_node(ref)->record;
+				(*records)[count++].next = ref;
+			}
+			ref = load == NULL ? entry->relaxed : 0;
+			for (; ref != 0; ref = ul_node(ref)->next)
+			{
+				(*records)[count] = record_of_relaxed(&ul_node(ref)->relaxed);
+				(*records)[count++].next = ref;
+			}
 			LWLockRelease(ul_partition_lock(pin->hash));
 			return count;
 		}
 		LWLockRelease(ul_partition_lock(pin->hash));
 		pfree(*records);
+	}
+}
+
+/*
+ * Gives copies the xids that their records have by now: of those that had none,
+ * and of what was being flushed, which may have been given back.  False if one that
+ * had none has gone: whether a snapshot taken meanwhile shows its rows is not known.
+ */
+static bool
+follow_records(const UlPin *pin, UlRecord *records, int nrecords)
+{
+	UlRef		entry = ul_lock_entry(pin, false);
+	bool		found = true;
+
+	for (int i = 0; i < nrecords && found; i++)
+	{
+		UlRecord   *record = &records[i];
+		bool		relaxed = record->state == UL_RECORD_COMMITTED;
+		UlRef		ref = 0;
+
+		if (record->xid != 0 && !relaxed)
+			continue;
+		if (entry != 0)
+			ref = relaxed ? ul_entry(entry)->relaxed : ul_entry(entry)->records;
+		while (ref != 0 && ref != record->next)
+			ref = ul_node(ref)->next;
+		if (ref != 0 && relaxed && ul_node(ref)->relaxed.first_at == record->since)
+			record->xid = ul_node(ref)->relaxed.xid;
+		else if (ref != 0 && !relaxed && ul_node(ref)->record.pid == record->pid &&
+				 ul_node(ref)->record.since == record->since)
+			record->xid = ul_node(ref)->record.xid;
+		else
+			found = record->xid != 0;
+	}
+	if (entry != 0)
+		LWLockRelease(ul_partition_lock(pin->hash));
+	return found;
+}
+
+/*
+ * A snapshot, and the records as they were when it was taken.  Where they come and
+ * go faster than they can be copied, the copy of a little earlier must do.
+ */
+static Snapshot
+take_records_and_snapshot(const UlPin *pin, UlRecord **records, int *nrecords)
+{
+	for (int try = 1;; try++)
+	{
+		Snapshot	snapshot;
+
+		*nrecords = take_records(pin, NULL, NULL, records);
+		snapshot = ul_latest_snapshot(true);
+		if (follow_records(pin, *records, *nrecords) || try == READ_TRIES)
+			return snapshot;
+		ul_release_snapshot(snapshot);
 	}
 }
 
@@ -562,17 +653,14 @@ ul_shared_read(const UlPin *pin, UlAsk ask, UlTest *tests, int ntests, bool lock
 
 	ul_hash_subtypes(tests, ntests);
 	loading = locked && begin_load(&load, pin, tests, ntests, DT_NOBEGIN, false);
-	if (!loading)
+	if (loading)
+		snapshot = ul_latest_snapshot(true);
+	else
 	{
-		/*
-		 * a record that commits before the snapshot is taken is told by its
-		 * xid
-		 */
 		memset(&load, 0, sizeof(load));
 		choose_sums(&load, tests, ntests, NULL, 0, DT_NOBEGIN);
-		nrecords = take_records(pin, NULL, NULL, &records);
+		snapshot = take_records_and_snapshot(pin, &records, &nrecords);
 	}
-	snapshot = ul_latest_snapshot(true);
 	ul_gate_scan(pin->user_id, pin->usage_type, earliest_start(&load), snapshot, add_row, &load);
 	if (loading)
 		nrecords = take_records(pin, &load, snapshot, &records);

@@ -36,7 +36,7 @@
 
 #define ALL_SLOTS	PG_UINT64_MAX
 
-/* Prepared transactions of a key that are looked up at once. */
+/* Prepared transactions of a key that are looked up before its lock is had again. */
 #define MAX_LOOKED_UP	16
 
 /*
@@ -232,6 +232,34 @@ drop_ended(UlEntry *entry, uint64 xid)
 }
 
 /*
+ * The first of the prepared transactions that have records in a locked entry, of
+ * those with a greater xid than "after", in order; their number.
+ */
+static int
+list_prepared(const UlEntry *entry, uint64 after, uint64 *xids)
+{
+	int			count = 0;
+
+	for (UlRef ref = entry->records; ref != 0; ref = ul_node(ref)->next)
+	{
+		const UlRecord *record = &ul_node(ref)->record;
+		int			place = count;
+
+		if (record->state != UL_RECORD_PREPARED || record->xid <= after)
+			continue;
+		while (place > 0 && xids[place - 1] > record->xid)
+			place--;
+		if (place == MAX_LOOKED_UP || (place > 0 && xids[place - 1] == record->xid))
+			continue;
+		if (count < MAX_LOOKED_UP)
+			count++;
+		memmove(&xids[place + 1], &xids[place], sizeof(uint64) * (count - 1 - place));
+		xids[place] = record->xid;
+	}
+	return count;
+}
+
+/*
  * Looks up how the prepared transactions that have records in a locked entry
  * are doing.  The lock is released meanwhile; the entry stays.
  */
@@ -241,23 +269,29 @@ look_up_prepared(UlRef ref)
 	UlEntry    *entry = ul_entry(ref);
 	LWLock	   *lock = ul_partition_lock(entry->hash);
 	uint64		xids[MAX_LOOKED_UP];
-	int			count = 0;
+	uint64		after = 0;
+	int			count;
 
-	for (UlRef node = entry->records; node != 0 && count < MAX_LOOKED_UP; node = ul_node(node)->next)
-		if (ul_node(node)->record.state == UL_RECORD_PREPARED)
-			xids[count++] = ul_node(node)->record.xid;
 	entry->pins++;
-	LWLockRelease(lock);
+	do
+	{
+		bool		ended[MAX_LOOKED_UP];
 
-	for (int i = 0; i < count; i++)
-		if (TransactionIdIsInProgress(XidFromFullTransactionId(FullTransactionIdFromU64(xids[i]))))
-			xids[i] = 0;
+		count = list_prepared(entry, after, xids);
+		if (count == 0)
+			break;
+		after = xids[count - 1];
+		LWLockRelease(lock);
 
-	LWLockAcquire(lock, LW_EXCLUSIVE);
+		for (int i = 0; i < count; i++)
+			ended[i] = !TransactionIdIsInProgress(XidFromFullTransactionId(FullTransactionIdFromU64(xids[i])));
+
+		LWLockAcquire(lock, LW_EXCLUSIVE);
+		for (int i = 0; i < count; i++)
+			if (ended[i])
+				drop_ended(entry, xids[i]);
+	} while (count == MAX_LOOKED_UP);
 	entry->pins--;
-	for (int i = 0; i < count; i++)
-		if (xids[i] != 0)
-			drop_ended(entry, xids[i]);
 }
 
 UlOutcome
@@ -498,9 +532,11 @@ slots_are_known(const UlPin *pin)
 	LWLockRelease(lock);
 	known = ul_gate_await_prepared(pin->hash, false);
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	if (known && entry->marks == marks)
-		entry->prepared_known = true;
-	return known;
+	/* who has prepared meanwhile has marked it */
+	if (!known || entry->marks != marks)
+		return false;
+	entry->prepared_known = true;
+	return true;
 }
 
 void
@@ -699,6 +735,13 @@ ul_shared_prepare(UlPin *pin)
 		entry->nprepared++;
 		link = &record->next;
 	}
+
+	/*
+	 * Without a record the key was marked as prepared, so that nobody takes a
+	 * slot of it before the transaction has ended: see slots_are_known.
+	 */
+	if (pin->slot >= 0)
+		entry->slots &= ~(UINT64CONST(1) << pin->slot);
 	release_pin(pin, entry);
 	LWLockRelease(lock);
 }

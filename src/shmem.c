@@ -265,6 +265,7 @@ ul_link_entry(UlRef ref, const UlEntryKey *key, uint64 hash)
 	memset(entry, 0, sizeof(*entry));
 	entry->key = *key;
 	entry->hash = hash;
+	pg_write_barrier();			/* see ul_lock_place */
 	entry->state = UL_ENTRY_COLD;
 	entry->used = true;
 	/* never the same as that of an entry which the key had before */
@@ -329,8 +330,17 @@ ul_lock_place(UlRef ref)
 	LWLock	   *lock = ul_partition_lock(hash);
 
 	LWLockAcquire(lock, LW_EXCLUSIVE);
-	if (entry->hash == hash && entry->state != UL_ENTRY_FREE)
-		return lock;
+
+	/*
+	 * If it is in use the hash is that of its present key, of which ours
+	 * cannot become the one while we have the lock.
+	 */
+	if (entry->state != UL_ENTRY_FREE)
+	{
+		pg_read_barrier();
+		if (entry->hash == hash)
+			return lock;
+	}
 	LWLockRelease(lock);
 	return NULL;
 }
@@ -493,7 +503,8 @@ ul_shmem_attach(void)
 
 	if (attached || shared == NULL)
 		return;
-	before_shmem_exit(return_all_nodes, (Datum) 0);
+	/* after the last transaction's abort, which frees nodes */
+	on_shmem_exit(return_all_nodes, (Datum) 0);
 	attached = true;
 }
 

@@ -662,16 +662,27 @@ ul_xact_prepare_frame(UlCell *cell, const UlUse *use)
 	UlAmounts	total = ul_cell_total(cell);
 	const int64 *sums = (const int64 *) &total;
 	const int64 *added = (const int64 *) &use->amounts;
+	int64		unused;
+	bool		fits = true;
 
 	for (size_t i = 0; i < UL_NAMOUNTS; i++)
-	{
-		int64		unused;
-
 		if (pg_add_s64_overflow(sums[i], added[i], &unused))
-			ereport(ERROR,
-					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					 errmsg("usage out of range")));
+			fits = false;
+	/* a record has what is added and what is taken back apart */
+	for (int i = 0; i < UL_NMEASURES; i++)
+	{
+		int64		up = Max(use->amounts.measure[i], 0);
+		int64		down = up - use->amounts.measure[i];
+
+		for (const UlFrame *frame = cell->top; frame != NULL && fits; frame = frame->below)
+			if (pg_add_s64_overflow(up, frame->up[i], &up) ||
+				pg_add_s64_overflow(down, frame->up[i] - frame->amounts.measure[i], &down))
+				fits = false;
 	}
+	if (!fits)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("usage out of range")));
 	(void) get_frame(cell);
 }
 

@@ -10,6 +10,8 @@ INSERT INTO usage_limits_config (limit_type, usage_type, measure, free_tier_limi
 	('bytes_daily', 'bytes', 'amount', 9223372036854775807), ('bytes_monthly', 'bytes', 'amount', -1),
 	('bytes_tokens_daily', 'bytes', 'tokens', 9223372036854775807), ('trillions_daily', 'trillion', 'amount', 2000000000000000);
 
+INSERT INTO usage_types (usage_type, log_events) VALUES ('silent', false);
+
 -- Past 2^31 and 2^32, tracked and consumed, in every measure.
 SELECT :decision FROM usage_consume('big-1', 'bytes', 2147483647, tokens_used => 2147483647);
 SELECT :decision FROM usage_consume('big-1', 'bytes', 1, tokens_used => 1);
@@ -94,6 +96,17 @@ COMMIT;
 SELECT count FROM user_usage WHERE user_id = 'big-8';
 SELECT usage_track('big-8', 'free_text', 1);
 SELECT count FROM user_usage WHERE user_id = 'big-8';
+-- So are what is added and what is taken back, each by itself.
+BEGIN;
+DO $$ BEGIN
+	FOR n IN 1 .. 9224 LOOP
+		PERFORM usage_adjust('big-9', 'silent', 1000000000000000);
+		PERFORM usage_adjust('big-9', 'silent', -1000000000000000);
+	END LOOP;
+END $$;
+ROLLBACK;
+SELECT count FROM user_usage WHERE user_id = 'big-9';
 
 DELETE FROM usage_limits_config WHERE usage_type IN ('bytes', 'trillion');
 DELETE FROM usage_counters WHERE user_id IN ('big-6', 'big-7');
+DELETE FROM usage_types WHERE usage_type = 'silent';

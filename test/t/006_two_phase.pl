@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use UsageLimits;
 
-my $node = new_server('main');
+my $node = new_server('main', 'max_prepared_transactions = 30');
 # who has to wait gives up at once
 my $impatient = q{SET lock_timeout = '10ms';};
 my $take = q{SELECT allowed, current, remaining FROM usage_consume('ann', 'prompt', 6)};
@@ -97,6 +97,24 @@ is(sqlstate($node, "$impatient $take;"), $ENV{USAGE_PRELOAD} ? 'none' : '55P03',
 $node->safe_psql('postgres', q{COMMIT PREPARED 'q'});
 is(value($node, $take), 'f|6|4', 'until it is committed');
 eval { $session->quit };
+
+# each of very many is known for what it is
+if ($ENV{USAGE_PRELOAD})
+{
+	my $one = q{SELECT allowed, current FROM usage_consume('dora', 'prompt')};
+
+	$node->safe_psql('postgres', q{SELECT usage_set_override('prompts_total', 20, 'dora')});
+	$node->safe_psql('postgres', "BEGIN; $one; PREPARE TRANSACTION 'dora $_'") foreach 1 .. 20;
+	is(value($node, $one), 'f|20', 'many that are prepared count');
+	foreach my $n (1, 11, 20)
+	{
+		$node->safe_psql('postgres', "ROLLBACK PREPARED 'dora $n'");
+		is(value($node, $one), 't|20', "but for number $n, which has given back");
+		is(value($node, $one), 'f|20', 'once');
+	}
+	$node->safe_psql('postgres', "COMMIT PREPARED 'dora $_'") foreach 2 .. 10, 12 .. 19;
+	is(value($node, $one), 'f|20', 'the others count on');
+}
 
 $node->stop;
 done_testing();

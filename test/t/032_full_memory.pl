@@ -116,6 +116,13 @@ is(value($node, qq{BEGIN READ ONLY; SELECT current FROM usage_check('reader', 'p
 	'a read-only transaction leaves no entry');
 is(value($node, qq{SELECT current FROM usage_check('reader', 'prompt', 0); $entry}), "0\n1", 'another does');
 
+# a session that ends within a transaction leaves no node behind
+my $nodes = q{SELECT nodes_used FROM usage_limits_stats};
+my $before = value($node, $nodes);
+$node->psql('postgres', q{BEGIN; SELECT count(usage_track('leaver', 'prompt', 1, 'subtype ' || n)) FROM generate_series(1, 40) n})
+	foreach 1 .. 5;
+cmp_ok(value($node, $nodes), '<=', $before + 64, 'who leaves within a transaction leaves no node');
+
 # what another installation has counted is none of ours
 is(value($node, q{SELECT allowed, current FROM usage_consume('eve', 'ping', 6)}), 't|6', 'a use that is in no table');
 $node->safe_psql('postgres', 'DROP EXTENSION usage_limits; CREATE EXTENSION usage_limits SCHEMA usage');
