@@ -70,6 +70,11 @@ DROP TRIGGER note_before ON usage_counters;
 CREATE TRIGGER note_after AFTER UPDATE ON usage_counters FOR EACH STATEMENT EXECUTE FUNCTION regress_counter_note();
 SELECT allowed FROM usage_consume('ann', 'widget');
 DROP TRIGGER note_after ON usage_counters;
+-- one on INSERT is fired by an INSERT ... ON CONFLICT, whatever that does
+SELECT allowed FROM usage_consume('eve', 'widget');
+CREATE TRIGGER note_insert BEFORE INSERT ON usage_counters FOR EACH ROW EXECUTE FUNCTION regress_counter_note();
+SELECT allowed FROM usage_consume('eve', 'widget');
+DROP TRIGGER note_insert ON usage_counters;
 DROP FUNCTION regress_counter_note();
 
 -- a constraint and an index of his hold
