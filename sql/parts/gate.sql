@@ -43,7 +43,7 @@ COMMENT ON COLUMN usage_limits_stats.entries_max IS 'How many fit: usage_limits.
 COMMENT ON COLUMN usage_limits_stats.nodes_used IS 'Nodes in use: reservations, parts of sliding windows, what is not flushed.';
 COMMENT ON COLUMN usage_limits_stats.nodes_max IS 'How many there are.';
 COMMENT ON COLUMN usage_limits_stats.memory_bytes IS 'The shared memory that was reserved at start, in bytes.';
-COMMENT ON COLUMN usage_limits_stats.flushed IS 'Rows that were written for relaxed limits and denials.';
+COMMENT ON COLUMN usage_limits_stats.flushed IS 'Rows that were written for relaxed limits, denials and states of rates.';
 COMMENT ON COLUMN usage_limits_stats.flush_lag IS 'How long what is in memory only has been so; a crash forgets that much of relaxed limits.';
 COMMENT ON COLUMN usage_limits_stats.oldest_prepared IS 'When the oldest prepared transaction with usage in it was prepared: what it used counts until it ends.';
 COMMENT ON COLUMN usage_limits_stats.track_errors IS 'Calls of usage_track that failed with a warning (usage_limits.on_track_error).';

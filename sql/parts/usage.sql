@@ -186,7 +186,7 @@ CREATE TABLE usage_denials (
 	PRIMARY KEY (user_id, limit_type, usage_date)
 );
 CREATE INDEX usage_denials_usage_date_idx ON usage_denials (usage_date);
-COMMENT ON TABLE usage_denials IS 'How often a limit denied a user on a UTC date. Filled where the library is preloaded and the worker enabled, within usage_limits.flush_interval.';
+COMMENT ON TABLE usage_denials IS 'How often a limit denied a user on a UTC date. Filled where the library is preloaded and the worker enabled, within usage_limits.flush_interval; where shared memory is full, denials may be missing.';
 COMMENT ON COLUMN usage_denials.user_id IS 'The user.';
 COMMENT ON COLUMN usage_denials.limit_type IS 'The limit that denied.';
 COMMENT ON COLUMN usage_denials.usage_date IS 'The UTC date.';
