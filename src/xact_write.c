@@ -211,6 +211,8 @@ ul_xact_flush(UlRef entry, bool rates, char **user_id, UlTaken *taken)
 			.first_at = use->first_at,
 			.last_at = use->last_at,
 		};
+			/* it was admitted, and no key keeps the others from being written */
+			.clamp = true,
 
 		write_row(key, &row);
 	}
