@@ -258,7 +258,7 @@ read_text(UlRef ref, char *text, size_t size)
 /* Bytes that a subtype's name takes in nodes at most. */
 #define SUBTYPE_BYTES (2 * UL_NODE_TEXT + 1)
 
-/* Uses, denials, or rates, that are taken of one entry at once; the rest stays. */
+/* Uses, denials, or rates, that are taken of one entry at once. */
 #define MAX_TAKEN 64
 
 /* Of what was admitted and taken back, since another type's limit denied. */
@@ -280,6 +280,7 @@ ul_shared_take(UlPin *pin, uint64 xid, bool rates, UlTaken *taken)
 	taken->denials = palloc(sizeof(UlDenials) * MAX_TAKEN);
 	taken->rates = palloc(sizeof(UlRateTaken) * MAX_TAKEN);
 	taken->nuses = 0;
+	taken->more = false;
 	taken->ndenials = 0;
 	taken->nrates = 0;
 	if (!ul_pin_entry(pin))
@@ -325,6 +326,8 @@ ul_shared_take(UlPin *pin, uint64 xid, bool rates, UlTaken *taken)
 	if (rates)
 		taken->nrates = ul_shared_take_rates(entry, xid, taken->rates, MAX_TAKEN);
 	pin->taken_xid = xid;
+	taken->more = taken->nuses == MAX_TAKEN || taken->ndenials == MAX_TAKEN ||
+		taken->nrates == MAX_TAKEN;
 	LWLockRelease(ul_partition_lock(pin->hash));
 	return true;
 }
