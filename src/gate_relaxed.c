@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/timestamp.h"
 
 #include "gate_entry.h"
 #include "gate_load.h"
@@ -279,8 +280,8 @@ ul_shared_take(UlPin *pin, uint64 xid, bool rates, UlTaken *taken)
 	taken->uses = palloc(sizeof(UlRelaxedUse) * MAX_TAKEN);
 	taken->denials = palloc(sizeof(UlDenials) * MAX_TAKEN);
 	taken->rates = palloc(sizeof(UlRateTaken) * MAX_TAKEN);
-	taken->nuses = 0;
 	taken->more = false;
+	taken->nuses = 0;
 	taken->ndenials = 0;
 	taken->nrates = 0;
 	if (!ul_pin_entry(pin))
@@ -325,14 +326,17 @@ ul_shared_take(UlPin *pin, uint64 xid, bool rates, UlTaken *taken)
 	}
 	if (rates)
 		taken->nrates = ul_shared_take_rates(entry, xid, taken->rates, MAX_TAKEN);
-	pin->taken_xid = xid;
 	taken->more = taken->nuses == MAX_TAKEN || taken->ndenials == MAX_TAKEN ||
 		taken->nrates == MAX_TAKEN;
+	pin->taken_xid = xid;
 	LWLockRelease(ul_partition_lock(pin->hash));
 	return true;
 }
 
-/* What was taken is nobody's again: it is added to later. */
+/*
+ * What was taken is nobody's again, and is to be flushed: the worker may have
+ * found nothing meanwhile.
+ */
 static void
 give_back(UlEntry *entry, uint64 xid)
 {
@@ -346,6 +350,7 @@ give_back(UlEntry *entry, uint64 xid)
 
 	/* a loader may have taken it for written */
 	ul_make_cold(entry);
+	ul_note_database(true, GetCurrentTimestamp());
 }
 
 void
