@@ -42,6 +42,10 @@
  *	 Whoever changes usage_rates by hand keeps those who flush out, from before
  *	 the change to the end of its transaction, and then has the key's states
  *	 dropped; a loader that was at it meanwhile leaves none.
+ * - The databases are behind the same spinlock.  One that is dirty has something
+ *	 to flush: whoever adds that to an entry, or gives it back, says so afterwards,
+ *	 and the worker says that it is clean before it looks at the entries.  What the
+ *	 worker was flushing when an error ended it is dirty again, and as old as it was.
  * - A backend's counters are written by that backend only, and read by all.
  *
  *-------------------------------------------------------------------------
@@ -614,16 +618,70 @@ ul_note_database(bool dirty, TimestampTz at)
 }
 
 void
-ul_database_clean(TimestampTz at)
+ul_database_flushing(void)
 {
 	UlDatabase *place;
 
 	SpinLockAcquire(&shared->mutex);
-	place = find_database(MyDatabaseId, true);
+	place = find_database(MyDatabaseId, false);
 	if (place != NULL)
 	{
+		place->flushing_since = place->dirty ? place->dirty_since : 0;
 		place->dirty = false;
+	}
+	SpinLockRelease(&shared->mutex);
+}
+
+void
+ul_database_flushed(TimestampTz at)
+{
+	UlDatabase *place;
+
+	SpinLockAcquire(&shared->mutex);
+	place = find_database(MyDatabaseId, false);
+	if (place != NULL)
+	{
+		place->flushing_since = 0;
 		place->flushed_at = at;
+		place->failed_at = 0;
+	}
+	SpinLockRelease(&shared->mutex);
+}
+
+bool
+ul_database_attach(Oid database)
+{
+	UlDatabase *place;
+	bool		attached;
+
+	SpinLockAcquire(&shared->mutex);
+	place = find_database(database, false);
+	attached = place != NULL && place->worker == 0;
+	if (attached)
+		place->worker = MyProcPid;
+	SpinLockRelease(&shared->mutex);
+	return attached;
+}
+
+void
+ul_database_detach(Oid database, bool failed)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	UlDatabase *place;
+
+	SpinLockAcquire(&shared->mutex);
+	place = find_database(database, false);
+	if (place != NULL && place->worker == MyProcPid)
+	{
+		place->worker = 0;
+		if (failed)
+			place->failed_at = now;
+		if (failed && place->flushing_since != 0)
+		{
+			place->dirty = true;
+			place->dirty_since = place->flushing_since;
+		}
+		place->flushing_since = 0;
 	}
 	SpinLockRelease(&shared->mutex);
 }
