@@ -566,11 +566,16 @@ ul_next_dirty(UlRef from, Oid relid)
 	return 0;
 }
 
-/* The place of a database, made if there is room; the mutex is held. */
+/*
+ * The place of a database, made if there is none; the mutex is held.  Where all
+ * places are taken, it is that of the database unused for longest which has
+ * nothing to flush, if there is one.
+ */
 static UlDatabase *
 find_database(Oid database, bool make)
 {
 	UlDatabase *free_place = NULL;
+	UlDatabase *unused = NULL;
 
 	for (int i = 0; i < UL_MAX_DATABASES; i++)
 	{
@@ -580,7 +585,12 @@ find_database(Oid database, bool make)
 			return place;
 		if (free_place == NULL && place->database == InvalidOid)
 			free_place = place;
+		if (!place->dirty && place->worker == 0 &&
+			(unused == NULL || place->used_at < unused->used_at))
+			unused = place;
 	}
+	if (free_place == NULL)
+		free_place = unused;
 	if (!make || free_place == NULL)
 		return NULL;
 	memset(free_place, 0, sizeof(*free_place));

@@ -320,6 +320,28 @@ detach(int code, Datum arg)
 	ul_database_detach(DatumGetObjectId(arg), !finished);
 }
 
+/* A database that was dropped has nothing to be done any more. */
+static void
+forget_missing(void *arg)
+{
+	if (geterrcode() == ERRCODE_UNDEFINED_DATABASE)
+		ul_forget_database(*(Oid *) arg);
+}
+
+static void
+connect_to(Oid database)
+{
+	ErrorContextCallback context = {
+		.previous = error_context_stack,
+		.callback = forget_missing,
+		.arg = &database,
+	};
+
+	error_context_stack = &context;
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	error_context_stack = context.previous;
+}
+
 /* Copies this database's place; false if there is none. */
 static bool
 find_mine(UlDatabase *mine)
@@ -457,7 +479,7 @@ usage_limits_worker_main(Datum arg)
 	if (!ul_database_attach(database))
 		proc_exit(0);
 	before_shmem_exit(detach, arg);
-	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	connect_to(database);
 	if (!work())
 	{
 		ul_shared_forget_others(InvalidOid);
@@ -487,7 +509,7 @@ flush_unserved(Served *served)
 			(one != NULL && one->handle != NULL &&
 			 GetBackgroundWorkerPid(one->handle, &pid) == BGWH_STARTED))
 			continue;
-		BackgroundWorkerInitializeConnectionByOid(databases[i].database, InvalidOid, 0);
+		connect_to(databases[i].database);
 		(void) flush_last();
 		return;
 	}

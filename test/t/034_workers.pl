@@ -36,9 +36,14 @@ $node->safe_psql('postgres', $limit);
 $node->safe_psql('postgres', "CREATE DATABASE $_ TEMPLATE postgres") foreach @databases;
 $node->safe_psql($_, qq{ALTER DATABASE $_ SET search_path = public, usage}) foreach @databases;
 
+# one that was dropped is forgotten
+$node->safe_psql('db5', $use);
+my $oid = value($node, q{SELECT oid FROM pg_database WHERE datname = 'db5'});
 $node->safe_psql('postgres', 'DROP DATABASE db5');
-pop @databases;
 set(worker_enabled => 'on');
+wait_for(q{SELECT flush_lag = '0' FROM usage_limits_stats}, 'nothing of it is to be flushed');
+is(() = slurp_file($node->logfile) =~ /database $oid does not exist/g, 1, 'nobody asks for it again');
+pop @databases;
 
 # each is flushed, though there are more than workers, which have nothing more to
 # do for an hour
