@@ -28,6 +28,7 @@
 #include "plain.h"
 #include "scan.h"
 #include "schema.h"
+#include "sums.h"
 #include "tables.h"
 
 #define NKEYS		5
@@ -84,7 +85,7 @@ add_times(Datum *values, const UlCounterRow *row)
 	}
 }
 
-/* Adds to a row's columns; false if a sum overflows. */
+/* Adds to a row's columns; false if a sum overflows that is not to be clamped. */
 static bool
 add_amounts(Datum *values, const UlCounterRow *row)
 {
@@ -96,7 +97,9 @@ add_amounts(Datum *values, const UlCounterRow *row)
 		Datum	   *value = &values[ul_counter_column(row, i) - 1];
 		int64		sum;
 
-		if (pg_add_s64_overflow(DatumGetInt64(*value), amounts[i], &sum))
+		if (row->clamp)
+			sum = ul_add_saturated(DatumGetInt64(*value), amounts[i]);
+		else if (pg_add_s64_overflow(DatumGetInt64(*value), amounts[i], &sum))
 			return false;
 		*value = Int64GetDatum(sum);
 	}

@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/timestamp.h"
 
 #include "gate_entry.h"
 #include "gate_load.h"
@@ -258,7 +259,7 @@ read_text(UlRef ref, char *text, size_t size)
 /* Bytes that a subtype's name takes in nodes at most. */
 #define SUBTYPE_BYTES (2 * UL_NODE_TEXT + 1)
 
-/* Uses, denials, or rates, that are taken of one entry at once; the rest stays. */
+/* Uses, denials, or rates, that are taken of one entry at once. */
 #define MAX_TAKEN 64
 
 /* Of what was admitted and taken back, since another type's limit denied. */
@@ -279,6 +280,7 @@ ul_shared_take(UlPin *pin, uint64 xid, bool rates, UlTaken *taken)
 	taken->uses = palloc(sizeof(UlRelaxedUse) * MAX_TAKEN);
 	taken->denials = palloc(sizeof(UlDenials) * MAX_TAKEN);
 	taken->rates = palloc(sizeof(UlRateTaken) * MAX_TAKEN);
+	taken->more = false;
 	taken->nuses = 0;
 	taken->ndenials = 0;
 	taken->nrates = 0;
@@ -324,12 +326,17 @@ ul_shared_take(UlPin *pin, uint64 xid, bool rates, UlTaken *taken)
 	}
 	if (rates)
 		taken->nrates = ul_shared_take_rates(entry, xid, taken->rates, MAX_TAKEN);
+	taken->more = taken->nuses == MAX_TAKEN || taken->ndenials == MAX_TAKEN ||
+		taken->nrates == MAX_TAKEN;
 	pin->taken_xid = xid;
 	LWLockRelease(ul_partition_lock(pin->hash));
 	return true;
 }
 
-/* What was taken is nobody's again: it is added to later. */
+/*
+ * What was taken is nobody's again, and is to be flushed: the worker may have
+ * found nothing meanwhile.
+ */
 static void
 give_back(UlEntry *entry, uint64 xid)
 {
@@ -343,6 +350,7 @@ give_back(UlEntry *entry, uint64 xid)
 
 	/* a loader may have taken it for written */
 	ul_make_cold(entry);
+	ul_note_database(true, GetCurrentTimestamp());
 }
 
 void

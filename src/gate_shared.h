@@ -131,6 +131,7 @@ typedef struct UlDenials
 
 typedef struct UlTaken
 {
+	bool		more;			/* there was more than is taken at once */
 	int			nuses;
 	UlRelaxedUse *uses;
 	int			ndenials;

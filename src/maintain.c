@@ -350,6 +350,23 @@ write_rates(const char *user_id, const UlTaken *taken, UlMaintenance *done)
 	done->rates_flushed += taken->nrates;
 }
 
+/* Flushes what is taken of an entry at once; whether there is more. */
+static bool
+flush_some(UlRef ref, bool rates, UlMaintenance *done)
+{
+	UlTaken		taken;
+	char	   *user_id;
+	int			rows = ul_xact_flush(ref, rates, &user_id, &taken);
+
+	if (rows < 0)
+		return false;
+	write_denials(user_id, &taken, done);
+	write_rates(user_id, &taken, done);
+	done->counters_flushed += rows;
+	ul_count_by(UL_STAT_FLUSHED, rows + taken.ndenials + taken.nrates);
+	return taken.more;
+}
+
 uint32
 ul_flush(uint32 from, int most, UlMaintenance *done)
 {
@@ -368,17 +385,8 @@ ul_flush(uint32 from, int most, UlMaintenance *done)
 	outer = MemoryContextSwitchTo(context);
 	while (most-- > 0 && (ref = ul_next_dirty(ref, ul_schema()->oid[UL_USAGE_COUNTERS])) != 0)
 	{
-		UlTaken		taken;
-		char	   *user_id;
-		int			rows = ul_xact_flush(ref, rates, &user_id, &taken);
-
-		if (rows >= 0)
-		{
-			write_denials(user_id, &taken, done);
-			write_rates(user_id, &taken, done);
-			done->counters_flushed += rows;
-			ul_count_by(UL_STAT_FLUSHED, rows + taken.ndenials + taken.nrates);
-		}
+		while (flush_some(ref, rates, done))
+			MemoryContextReset(context);
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(outer);

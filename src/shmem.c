@@ -42,6 +42,10 @@
  *	 Whoever changes usage_rates by hand keeps those who flush out, from before
  *	 the change to the end of its transaction, and then has the key's states
  *	 dropped; a loader that was at it meanwhile leaves none.
+ * - The databases are behind the same spinlock.  One that is dirty has something
+ *	 to flush: whoever adds that to an entry, or gives it back, says so afterwards,
+ *	 and the worker says that it is clean before it looks at the entries.  What the
+ *	 worker was flushing when an error ended it is dirty again, and as old as it was.
  * - A backend's counters are written by that backend only, and read by all.
  *
  *-------------------------------------------------------------------------
@@ -573,11 +577,16 @@ ul_next_dirty(UlRef from, Oid relid)
 	return 0;
 }
 
-/* The place of a database, made if there is room; the mutex is held. */
+/*
+ * The place of a database, made if there is none; the mutex is held.  Where all
+ * places are taken, it is that of the database unused for longest which has
+ * nothing to flush, if there is one.
+ */
 static UlDatabase *
 find_database(Oid database, bool make)
 {
 	UlDatabase *free_place = NULL;
+	UlDatabase *unused = NULL;
 
 	for (int i = 0; i < UL_MAX_DATABASES; i++)
 	{
@@ -587,7 +596,12 @@ find_database(Oid database, bool make)
 			return place;
 		if (free_place == NULL && place->database == InvalidOid)
 			free_place = place;
+		if (!place->dirty && place->worker == 0 &&
+			(unused == NULL || place->used_at < unused->used_at))
+			unused = place;
 	}
+	if (free_place == NULL)
+		free_place = unused;
 	if (!make || free_place == NULL)
 		return NULL;
 	memset(free_place, 0, sizeof(*free_place));
@@ -625,16 +639,70 @@ ul_note_database(bool dirty, TimestampTz at)
 }
 
 void
-ul_database_clean(TimestampTz at)
+ul_database_flushing(void)
 {
 	UlDatabase *place;
 
 	SpinLockAcquire(&shared->mutex);
-	place = find_database(MyDatabaseId, true);
+	place = find_database(MyDatabaseId, false);
 	if (place != NULL)
 	{
+		place->flushing_since = place->dirty ? place->dirty_since : 0;
 		place->dirty = false;
+	}
+	SpinLockRelease(&shared->mutex);
+}
+
+void
+ul_database_flushed(TimestampTz at)
+{
+	UlDatabase *place;
+
+	SpinLockAcquire(&shared->mutex);
+	place = find_database(MyDatabaseId, false);
+	if (place != NULL)
+	{
+		place->flushing_since = 0;
 		place->flushed_at = at;
+		place->failed_at = 0;
+	}
+	SpinLockRelease(&shared->mutex);
+}
+
+bool
+ul_database_attach(Oid database)
+{
+	UlDatabase *place;
+	bool		attached;
+
+	SpinLockAcquire(&shared->mutex);
+	place = find_database(database, false);
+	attached = place != NULL && place->worker == 0;
+	if (attached)
+		place->worker = MyProcPid;
+	SpinLockRelease(&shared->mutex);
+	return attached;
+}
+
+void
+ul_database_detach(Oid database, bool failed)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	UlDatabase *place;
+
+	SpinLockAcquire(&shared->mutex);
+	place = find_database(database, false);
+	if (place != NULL && place->worker == MyProcPid)
+	{
+		place->worker = 0;
+		if (failed)
+			place->failed_at = now;
+		if (failed && place->flushing_since != 0)
+		{
+			place->dirty = true;
+			place->dirty_since = place->flushing_since;
+		}
+		place->flushing_since = 0;
 	}
 	SpinLockRelease(&shared->mutex);
 }

@@ -214,9 +214,12 @@ typedef struct UlDatabase
 	Oid			database;		/* InvalidOid: the place is free */
 	bool		dirty;			/* shared memory has what is in no table yet */
 	TimestampTz dirty_since;
+	TimestampTz flushing_since; /* what the worker is flushing; 0: it is not */
 	TimestampTz used_at;
 	TimestampTz maintained_at;
 	TimestampTz flushed_at;
+	TimestampTz failed_at;		/* when an error ended its worker */
+	int			worker;			/* its process; 0: there is none */
 } UlDatabase;
 
 #define UL_MAX_DATABASES 128
@@ -299,11 +302,26 @@ extern UlRef ul_next_entry(UlRef from, Oid relid);
 
 /*
  * Notes that this database is used or, dirty, that the worker has something to
- * flush; and the other way round.
+ * flush.  Neither allocates nor fails.
  */
 extern void ul_note_database(bool dirty, TimestampTz at);
-extern void ul_database_clean(TimestampTz at);
+
+/*
+ * Notes that the worker of this database begins to flush: what comes from now on
+ * makes it dirty again; and that it has flushed all that was there at a time.
+ */
+extern void ul_database_flushing(void);
+extern void ul_database_flushed(TimestampTz at);
 extern void ul_database_maintained(TimestampTz at);
+
+/*
+ * Makes this process the worker of a database; false if that has one, or is not
+ * known.  Whoever is one says when it ends, before its process does: where an
+ * error has "failed" it, what it was flushing is still to be flushed, and as old
+ * as it was.
+ */
+extern bool ul_database_attach(Oid database);
+extern void ul_database_detach(Oid database, bool failed);
 
 /* The databases, copied; their number. */
 extern int	ul_list_databases(UlDatabase *databases);

@@ -34,8 +34,12 @@ flush_lag(TimestampTz now)
 	Interval   *lag = palloc0(sizeof(Interval));
 
 	for (int i = 0; i < count; i++)
+	{
 		if (databases[i].dirty)
 			lag->time = Max(lag->time, now - databases[i].dirty_since);
+		if (databases[i].flushing_since != 0)
+			lag->time = Max(lag->time, now - databases[i].flushing_since);
+	}
 	return IntervalPGetDatum(lag);
 }
 

@@ -49,7 +49,10 @@
 	" THEN " function "(c." time ", excluded." time ")" \
 	" WHEN " HAD_USES " THEN c." time " ELSE excluded." time " END"
 #define ADD(column) column " = c." column " + excluded." column ", "
-#define ADD_TO_EXISTING \
+#define CLAMPED(column) \
+	column " = greatest(least(c." column "::numeric + excluded." column ", 9223372036854775807), " \
+	"-9223372036854775808)::bigint, "
+#define ADD_TO_EXISTING(ADD) \
 	" ON CONFLICT (user_id, usage_type, bucket_start, event_subtype, slot) DO UPDATE SET " \
 	ADD("amount") ADD("tokens_used") ADD("credits_used") ADD("duration_ms") \
 	ADD("events") ADD("failed_events") ADD("cancelled_events") ADD("member_amount") \
@@ -58,7 +61,12 @@
 static const UlStatementText statements[UL_NSTATEMENTS] = {
 	[UL_ADD_TO_COUNTER] = {
 		"INSERT INTO @.usage_counters AS c (" UL_COUNTER_COLUMNS ") " UL_COUNTER_VALUES
-		ADD_TO_EXISTING,
+		ADD_TO_EXISTING(ADD),
+		UL_COUNTER_TYPES
+	},
+	[UL_ADD_CLAMPED] = {
+		"INSERT INTO @.usage_counters AS c (" UL_COUNTER_COLUMNS ") " UL_COUNTER_VALUES
+		ADD_TO_EXISTING(CLAMPED),
 		UL_COUNTER_TYPES
 	},
 	[UL_INSERT_COUNTER] = {
@@ -124,7 +132,7 @@ static const UlStatementText statements[UL_NSTATEMENTS] = {
 		" coalesce(max(g.last_at) FILTER (WHERE " HAS_USES("g.events", "g.amount") "), max(g.last_at)) AS last_at"
 		" FROM gone g GROUP BY g.user_id, g.usage_type, g.bucket_start, g.event_subtype, sign(g.slot)),"
 		" kept AS (INSERT INTO @.usage_counters AS c (" UL_COUNTER_COLUMNS ") SELECT " UL_COUNTER_COLUMNS " FROM sums"
-		ADD_TO_EXISTING ")"
+		ADD_TO_EXISTING(ADD) ")"
 		" SELECT count(*) FROM gone",
 		2, {TEXTOID, TEXTOID}
 	},
@@ -629,7 +637,10 @@ ul_write_counter(const UlCounterRow *row)
 	ul_arg_time(&args, row->first_at);
 	ul_arg_time(&args, row->last_at);
 	ul_arg_int8(&args, row->amounts.measure[UL_MEASURE_AMOUNT] - own.measure[UL_MEASURE_AMOUNT]);
-	ul_execute(row->add ? UL_ADD_TO_COUNTER : UL_INSERT_COUNTER, &args);
+	if (!row->add)
+		ul_execute(UL_INSERT_COUNTER, &args);
+	else
+		ul_execute(row->clamp ? UL_ADD_CLAMPED : UL_ADD_TO_COUNTER, &args);
 }
 
 static void

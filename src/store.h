@@ -42,6 +42,7 @@ typedef struct UlStatementText
 typedef enum UlStatement
 {
 	UL_ADD_TO_COUNTER,
+	UL_ADD_CLAMPED,
 	UL_INSERT_COUNTER,
 	UL_INSERT_EVENT,
 	UL_INSERT_RESET,
@@ -183,6 +184,8 @@ typedef struct UlCounterRow
 	bool		likely_new;		/* the row is probably not there yet */
 	bool		of_members;		/* an account's share: its amount is
 								 * member_amount */
+	bool		clamp;			/* a sum out of range is the last in it, and
+								 * no error */
 	ItemPointer place;			/* where it may be, or NULL; set to where it
 								 * is */
 	UlAmounts	amounts;

@@ -20,6 +20,9 @@
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
+#include "replication/walsender.h"
+#include "replication/walsender_private.h"
+#include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
@@ -28,6 +31,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/pidfile.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -49,6 +53,9 @@ PGDLLEXPORT void usage_limits_worker_main(Datum arg);
 /* Until a worker that could not be started, or failed, is tried again. */
 #define RETRY_INTERVAL	(5 * USECS_PER_SEC)
 
+/* Milliseconds that nobody sleeps longer than, or stays where nothing is used any more. */
+#define MAX_NAP			1000
+
 /* Workers that run at once at most. */
 #define MAX_WORKERS 4
 
@@ -57,7 +64,9 @@ typedef struct Served
 {
 	Oid			database;
 	BackgroundWorkerHandle *handle; /* NULL: none runs */
-	TimestampTz not_before;
+	TimestampTz started_at;		/* or tried */
+	bool		failed;			/* none could be started */
+	bool		leaving;		/* has been told to make room */
 } Served;
 
 void
@@ -96,10 +105,28 @@ start_worker(Oid database)
 }
 
 static bool
+maintenance_is_due(const UlDatabase *place, TimestampTz now)
+{
+	return now - place->maintained_at > MAINTENANCE_INTERVAL;
+}
+
+static TimestampTz
+flush_due_at(const UlDatabase *place)
+{
+	return place->flushed_at + ul_flush_interval * INT64CONST(1000);
+}
+
+/*
+ * A database that is dirty has a worker at once, which waits until it is time:
+ * at a shutdown none could be started any more.
+ */
+static bool
 has_work(const UlDatabase *place, TimestampTz now)
 {
-	return place->dirty || (place->used_at > place->maintained_at &&
-							now - place->maintained_at > MAINTENANCE_INTERVAL);
+	if (place->worker != 0 || now - place->failed_at < RETRY_INTERVAL)
+		return false;
+	return place->dirty ||
+		(place->used_at > place->maintained_at && maintenance_is_due(place, now));
 }
 
 static Served *
@@ -122,13 +149,19 @@ find_served(Served *served, Oid database)
 	return unused;
 }
 
-/* Starts what is to be started, and forgets whose worker has ended. */
-static void
-serve_databases(Served *served)
+static int
+compare_flushed_at(const void *a, const void *b)
 {
-	UlDatabase	databases[UL_MAX_DATABASES];
-	int			count = ul_list_databases(databases);
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz first = ((const UlDatabase *) a)->flushed_at;
+	TimestampTz second = ((const UlDatabase *) b)->flushed_at;
+
+	return first < second ? -1 : first > second;
+}
+
+/* Forgets whose worker has ended; the number of those that run. */
+static int
+count_workers(Served *served)
+{
 	int			running = 0;
 
 	for (int i = 0; i < UL_MAX_DATABASES; i++)
@@ -140,24 +173,72 @@ serve_databases(Served *served)
 		{
 			pfree(served[i].handle);
 			served[i].handle = NULL;
-			served[i].not_before = now + ul_flush_interval * INT64CONST(1000);
+			served[i].leaving = false;
 		}
 		if (served[i].handle != NULL)
 			running++;
 	}
-	for (int i = 0; i < count && running < MAX_WORKERS && ul_worker_enabled; i++)
+	return running;
+}
+
+/*
+ * Tells the workers that were started first to flush and go: as many as there are
+ * databases that wait.
+ */
+static void
+make_room(Served *served, int waiting)
+{
+	for (int i = 0; i < UL_MAX_DATABASES; i++)
+		if (served[i].handle != NULL && served[i].leaving)
+			waiting--;
+	while (waiting-- > 0)
+	{
+		Served	   *first = NULL;
+
+		for (int i = 0; i < UL_MAX_DATABASES; i++)
+			if (served[i].handle != NULL && !served[i].leaving &&
+				(first == NULL || served[i].started_at < first->started_at))
+				first = &served[i];
+		if (first == NULL)
+			return;
+		first->leaving = true;
+		TerminateBackgroundWorker(first->handle);
+	}
+}
+
+/*
+ * Starts what is to be started, what was flushed longest ago first.  Where it is
+ * time to flush a database that there is no room for, others make room.
+ */
+static void
+serve_databases(Served *served)
+{
+	UlDatabase	databases[UL_MAX_DATABASES];
+	int			count = ul_list_databases(databases);
+	TimestampTz now = GetCurrentTimestamp();
+	int			running = count_workers(served);
+	int			waiting = 0;
+
+	qsort(databases, count, sizeof(UlDatabase), compare_flushed_at);
+	for (int i = 0; i < count && ul_worker_enabled; i++)
 	{
 		Served	   *one = find_served(served, databases[i].database);
 
-		if (one == NULL || one->handle != NULL || now < one->not_before ||
-			!has_work(&databases[i], now))
+		if (one == NULL || one->handle != NULL || !has_work(&databases[i], now))
 			continue;
+		if (running >= MAX_WORKERS)
+		{
+			waiting += flush_due_at(&databases[i]) <= now;
+			continue;
+		}
+		if (one->started_at > now - RETRY_INTERVAL && one->failed)
+			continue;
+		one->started_at = now;
 		one->handle = start_worker(databases[i].database);
-		if (one->handle == NULL)
-			one->not_before = now + RETRY_INTERVAL;
-		else
-			running++;
+		one->failed = one->handle == NULL;
+		running += !one->failed;
 	}
+	make_room(served, waiting);
 }
 
 static void
@@ -204,8 +285,7 @@ flush_all(void)
 	TimestampTz now = GetCurrentTimestamp();
 	UlMaintenance done = {0};
 
-	/* what comes from now on is for the next time */
-	ul_database_clean(now);
+	ul_database_flushing();
 	do
 	{
 		if (!begin("usage_limits: flushing"))
@@ -213,57 +293,177 @@ flush_all(void)
 		from = ul_flush(from, KEYS_AT_ONCE, &done);
 		end();
 	} while (from != 0);
+	ul_database_flushed(now);
 	return true;
 }
 
-/* Whether shared memory has counts of a database that are in no table. */
+/* False if the extension is not there. */
 static bool
-is_dirty(Oid database)
+maintain(void)
 {
-	UlDatabase	databases[UL_MAX_DATABASES];
-	int			count = ul_list_databases(databases);
+	UlMaintenance done;
 
-	for (int i = 0; i < count; i++)
-		if (databases[i].database == database)
-			return databases[i].dirty;
-	return false;
+	ul_database_maintained(GetCurrentTimestamp());
+	if (!begin("usage_limits: maintenance"))
+		return false;
+	ul_maintain(&done);
+	end();
+	return true;
 }
 
 /* A worker that an error has ended leaves its work to the next. */
 static bool finished = false;
 
 static void
-note_unfinished(int code, Datum arg)
+detach(int code, Datum arg)
 {
-	if (!finished)
-		ul_note_database(true, GetCurrentTimestamp());
+	ul_database_detach(DatumGetObjectId(arg), !finished);
 }
 
+/* A database that was dropped has nothing to be done any more. */
+static void
+forget_missing(void *arg)
+{
+	if (geterrcode() == ERRCODE_UNDEFINED_DATABASE)
+		ul_forget_database(*(Oid *) arg);
+}
+
+static void
+connect_to(Oid database)
+{
+	ErrorContextCallback context = {
+		.previous = error_context_stack,
+		.callback = forget_missing,
+		.arg = &database,
+	};
+
+	error_context_stack = &context;
+	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+	error_context_stack = context.previous;
+}
+
+/* Copies this database's place; false if there is none. */
 static bool
-maintenance_is_due(void)
+find_mine(UlDatabase *mine)
 {
 	UlDatabase	databases[UL_MAX_DATABASES];
 	int			count = ul_list_databases(databases);
 
 	for (int i = 0; i < count; i++)
 		if (databases[i].database == MyDatabaseId)
-			return GetCurrentTimestamp() - databases[i].maintained_at > MAINTENANCE_INTERVAL;
+		{
+			*mine = databases[i];
+			return true;
+		}
 	return false;
 }
 
 /*
- * At a shutdown, others of the database may still count: what they do is
- * flushed when they are gone.
+ * Whether the server, and not the worker alone, is told to end.  The postmaster
+ * says so in its lock file before it signals anybody.
  */
-static void
+static bool
+server_is_stopping(void)
+{
+	FILE	   *file = AllocateFile("postmaster.pid", "r");
+	char		line[MAXPGPATH];
+	int			number = 0;
+
+	if (file == NULL)
+		return false;
+	while (number < LOCK_FILE_LINE_PM_STATUS && fgets(line, sizeof(line), file) != NULL)
+		number++;
+	FreeFile(file);
+	return number == LOCK_FILE_LINE_PM_STATUS &&
+		strncmp(line, PM_STATUS_STOPPING, strlen(PM_STATUS_STOPPING)) == 0;
+}
+
+/* Senders of WAL of this database: they outlive the worker, and use nothing. */
+static int
+count_senders(void)
+{
+	int			count = 0;
+
+	for (int i = 0; i < max_wal_senders; i++)
+	{
+		pid_t		pid = WalSndCtl->walsnds[i].pid;
+		PGPROC	   *proc = pid == 0 ? NULL : BackendPidGetProc(pid);
+
+		if (proc != NULL && proc->databaseId == MyDatabaseId)
+			count++;
+	}
+	return count;
+}
+
+/*
+ * At the server's shutdown, others of the database may still count: what they do
+ * is flushed when they are gone, and meanwhile, since a smart shutdown waits for
+ * them.  Nobody is kept waiting who waits for every process, as DROP DATABASE
+ * does.
+ */
+static bool
 flush_last(void)
 {
-	while (CountDBBackends(MyDatabaseId) > 1)
+	UlDatabase	mine;
+
+	while (server_is_stopping() && CountDBBackends(MyDatabaseId) - count_senders() > 1)
 	{
-		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10, PG_WAIT_EXTENSION);
+		if (find_mine(&mine) && mine.dirty && flush_due_at(&mine) <= GetCurrentTimestamp() &&
+			!flush_all())
+			return false;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 10,
+						 PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
 	}
-	(void) flush_all();
+	return flush_all();
+}
+
+static void
+nap(long timeout)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 timeout, PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+}
+
+/*
+ * Works until nothing is dirty, and has not been for a while, or the worker is
+ * told to end; false if the extension is not there.
+ */
+static bool
+work(void)
+{
+	UlDatabase	mine;
+
+	while (!ShutdownRequestPending && find_mine(&mine))
+	{
+		TimestampTz now = GetCurrentTimestamp();
+		long		timeout = Min(ul_flush_interval, MAX_NAP);
+
+		if (mine.dirty && flush_due_at(&mine) > now)
+			timeout = Min(timeout, TimestampDifferenceMilliseconds(now, flush_due_at(&mine)));
+		else if (mine.dirty && !flush_all())
+			return false;
+		if (ShutdownRequestPending)
+			break;
+		if (maintenance_is_due(&mine, now))
+		{
+			if (!maintain())
+				return false;
+		}
+		else if (!mine.dirty && now - mine.flushed_at >= timeout * INT64CONST(1000))
+			return true;
+		else
+			nap(timeout);
+	}
+	return flush_last();
 }
 
 void
@@ -271,52 +471,28 @@ usage_limits_worker_main(Datum arg)
 {
 	Oid			database = DatumGetObjectId(arg);
 
-	/* at a shutdown it still has something to do, which die() would prevent */
+	/* told to end it still has something to do, which die() would prevent */
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
-
-	before_shmem_exit(note_unfinished, (Datum) 0);
-	do
+	/* two would wait for each other at a shutdown */
+	if (!ul_database_attach(database))
+		proc_exit(0);
+	before_shmem_exit(detach, arg);
+	connect_to(database);
+	if (!work())
 	{
-		if (!flush_all())
-		{
-			ul_shared_forget_others(InvalidOid);
-			ul_forget_database(database);
-			finished = true;
-			proc_exit(0);
-		}
-		if (!ShutdownRequestPending && maintenance_is_due())
-		{
-			UlMaintenance done;
-
-			ul_database_maintained(GetCurrentTimestamp());
-			if (begin("usage_limits: maintenance"))
-			{
-				ul_maintain(&done);
-				end();
-			}
-		}
-		if (!ShutdownRequestPending)
-			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-							 ul_flush_interval, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
-	} while (!ShutdownRequestPending && is_dirty(MyDatabaseId));
-	if (ShutdownRequestPending)
-		flush_last();
+		ul_shared_forget_others(InvalidOid);
+		ul_forget_database(database);
+	}
 	finished = true;
 	proc_exit(0);
 }
 
 /*
  * At a shutdown no worker can be started any more.  For a database that has
- * become dirty only now, the launcher does the last flush itself.
+ * none, the launcher does the last flush itself: for one, since a process is in
+ * one database at most.
  */
 static void
 flush_unserved(Served *served)
@@ -329,12 +505,12 @@ flush_unserved(Served *served)
 		Served	   *one = find_served(served, databases[i].database);
 		pid_t		pid;
 
-		if (!databases[i].dirty ||
+		if (!databases[i].dirty || databases[i].worker != 0 ||
 			(one != NULL && one->handle != NULL &&
-			 GetBackgroundWorkerPid(one->handle, &pid) != BGWH_STOPPED))
+			 GetBackgroundWorkerPid(one->handle, &pid) == BGWH_STARTED))
 			continue;
-		BackgroundWorkerInitializeConnectionByOid(databases[i].database, InvalidOid, 0);
-		flush_last();
+		connect_to(databases[i].database);
+		(void) flush_last();
 		return;
 	}
 }
@@ -352,18 +528,13 @@ usage_limits_launcher_main(Datum arg)
 
 	while (!ShutdownRequestPending)
 	{
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 ul_flush_interval, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
+		nap(Min(ul_flush_interval, MAX_NAP));
 		serve_databases(served);
 	}
 	ul_set_launcher(NULL);
+	/* one that is told to end alone is started again */
+	if (!server_is_stopping())
+		proc_exit(1);
 	flush_unserved(served);
 	proc_exit(0);
 }

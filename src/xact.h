@@ -175,7 +175,8 @@ extern bool ul_xact_begin_fold(const char *user_id, const char *usage_type);
  * Writes the rows of what an entry's key has used relaxed; "denials" gets what
  * was denied, and with "rates" their states, to be written by the caller.  All of it is taken back where the
  * (sub)transaction rolls back.  Returns the rows written, or -1 if the entry has
- * nothing that this transaction can take.
+ * nothing that this transaction can take.  Where "taken" says that there is more,
+ * it is to be called again.
  */
 extern int	ul_xact_flush(UlRef entry, bool rates, char **user_id, UlTaken *taken);
 

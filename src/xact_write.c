@@ -190,14 +190,18 @@ ul_xact_flush(UlRef entry, bool rates, char **user_id, UlTaken *taken)
 	if (!ul_shared_name(entry, user_id, &usage_type))
 		return -1;
 	key = ul_xact_key(*user_id, usage_type);
-	if (key->pin.taken_xid != 0)
-		return -1;
 	level = ul_xact_taken();
+	/* it is given back as a whole: more is taken by the same level only */
+	if (key->pin.taken_xid != 0 && *level != key)
+		return -1;
 	if (!ul_shared_take(&key->pin, U64FromFullTransactionId(GetTopFullTransactionId()), rates && !ul_xact_rates_changed(key),
 						taken))
 		return -1;
-	key->next_taken = *level;
-	*level = key;
+	if (*level != key)
+	{
+		key->next_taken = *level;
+		*level = key;
+	}
 	for (int i = 0; i < taken->nuses; i++)
 	{
 		const UlRelaxedUse *use = &taken->uses[i];
@@ -207,6 +211,8 @@ ul_xact_flush(UlRef entry, bool rates, char **user_id, UlTaken *taken)
 			.bucket_start = use->bucket_start,
 			.event_subtype = use->event_subtype,
 			.of_members = use->of_members,
+			/* it was admitted, and no key keeps the others from being written */
+			.clamp = true,
 			.amounts = use->amounts,
 			.first_at = use->first_at,
 			.last_at = use->last_at,

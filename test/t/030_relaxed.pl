@@ -37,6 +37,27 @@ is(value($node, qq{SELECT count FROM usage_maintain() WHERE what = 'counters flu
 is(value($node, q{SELECT count FROM usage_maintain() WHERE what = 'counters flushed'}), '0', 'then nothing is left');
 is(value($node, q{SELECT current FROM usage_check('ann', 'ping')}), '5', 'and the sum is the same');
 
+# all of a key are written by one call, however many
+value($node, q{SELECT count(usage_track('ned', 'many', 1, event_subtype => n::text)) FROM generate_series(1, 150) n})
+  if $node->safe_psql('postgres', q{SELECT usage_set_limit('manys_daily', -1, usage_type => 'many', kind => 'counter',
+	period => '1 day', alignment => 'calendar', durability => 'relaxed')});
+is(value($node, q{SELECT count FROM usage_maintain() WHERE what = 'counters flushed'}), '150', 'many subtypes of one key');
+
+# a sum that is full stays so, and keeps no other key from being written: by a
+# statement, which a day that is over needs, or without
+foreach my $day ('now()', "now() - interval '1 day'")
+{
+	my $track = qq{SELECT usage_track('max', 'many', 2, occurred_at => $day); SELECT usage_track('min', 'many', 2, occurred_at => $day);
+		SELECT usage_maintain()};
+	value($node, $track);
+	value($node, q{UPDATE usage_counters SET amount = 9223372036854775806 WHERE user_id = 'max'; DELETE FROM usage_counters WHERE user_id = 'min'});
+	value($node, $track);
+	is(value($node, q{SELECT amount FROM usage_counters WHERE user_id IN ('max', 'min') ORDER BY amount}), "2\n9223372036854775807", "a full sum at $day");
+	value($node, q{DELETE FROM usage_counters WHERE user_id IN ('max', 'min')});
+}
+is(sqlstate($node, q{INSERT INTO usage_counters (user_id, usage_type, bucket_start, amount) VALUES ('max', 'plain', date_trunc('day', now(), 'UTC'), 9223372036854775806);
+	SELECT usage_track('max', 'plain', 2)}), '22003', 'a durable use is refused');
+
 # several types at once: all or nothing, relaxed or not
 $node->safe_psql('postgres', q{SELECT usage_set_limit('seats_total', 0, usage_type => 'seat', kind => 'counter')});
 is(value($node, q{SELECT allowed, limit_type FROM usage_consume_many('bob', '{"ping": 2, "seat": 1}')}), 'f|seats_total', 'one of two types is refused');
@@ -63,9 +84,18 @@ foreach my $types ('{"ping": 1, "seat": 1}', '{"pong": 1, "seat": 1}', '{"pang":
 		'f0', "all or nothing of $types");
 }
 
-# with workers the rows come by themselves, and so do denials
+# what is given back after the worker has found nothing is written all the same
+value($node, q{SELECT usage_track('gil', 'many')});
+my $maintainer = $node->background_psql('postgres');
+$maintainer->query_safe('BEGIN; SELECT usage_maintain()');
 $node->append_conf('postgresql.conf', 'usage_limits.worker_enabled = on');
 $node->reload;
+ok($node->poll_query_until('postgres', q{SELECT flush_lag = '0' FROM usage_limits_stats}), 'the worker finds nothing');
+$maintainer->query_safe('ROLLBACK');
+$maintainer->quit;
+ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM usage_counters WHERE user_id = 'gil'}), 'and writes what is given back');
+
+# with workers the rows come by themselves, and so do denials
 is(value($node, q{SELECT allowed FROM usage_consume('carl', 'ping', 3)}), 't', 'carl uses something');
 is(value($node, q{SELECT allowed FROM usage_consume('carl', 'ping', 3)}), 'f', 'and is denied something');
 ok($node->poll_query_until('postgres', q{SELECT sum(amount) = 3 FROM usage_counters WHERE user_id = 'carl'}), 'the use is written');
@@ -86,8 +116,6 @@ is(sqlstate($node, 'DROP DATABASE other'), 'none', 'a database is dropped');
 # a clean shutdown writes all, however much later it would be written
 $node->append_conf('postgresql.conf', "usage_limits.flush_interval = '1h'");
 $node->reload;
-$node->safe_psql('postgres', q{SELECT usage_consume('fay', 'ping', 4)});
-$node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM usage_counters WHERE user_id = 'fay'}) or die 'nothing is flushed';
 $node->safe_psql('postgres', q{SELECT usage_consume('dan', 'ping', 4)});
 $node->stop('fast');
 $node->start;
