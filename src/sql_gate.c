@@ -17,6 +17,7 @@
 #include "gate_report.h"
 #include "guc.h"
 #include "limits.h"
+#include "schema.h"
 
 PG_FUNCTION_INFO_V1(usage_limits_stat);
 PG_FUNCTION_INFO_V1(usage_limits_stats_reset);
@@ -35,7 +36,11 @@ flush_lag(TimestampTz now)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (databases[i].dirty)
+		/* who has no worker may have called usage_maintain */
+		bool		is_clean = databases[i].database == MyDatabaseId &&
+		ul_next_dirty(0, ul_schema()->oid[UL_USAGE_COUNTERS]) == 0;
+
+		if (databases[i].dirty && !is_clean)
 			lag->time = Max(lag->time, now - databases[i].dirty_since);
 		if (databases[i].flushing_since != 0)
 			lag->time = Max(lag->time, now - databases[i].flushing_since);

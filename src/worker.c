@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/pg_database.h"
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
@@ -55,6 +56,9 @@ PGDLLEXPORT void usage_limits_worker_main(Datum arg);
 
 /* Milliseconds that nobody sleeps longer than, or stays where nothing is used any more. */
 #define MAX_NAP			1000
+
+/* How long a row's lock is waited for before the worker fails, and another tries. */
+#define LOCK_TIMEOUT	"10s"
 
 /* Workers that run at once at most. */
 #define MAX_WORKERS 4
@@ -340,6 +344,12 @@ connect_to(Oid database)
 	error_context_stack = &context;
 	BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 	error_context_stack = context.previous;
+
+	/*
+	 * who has locked a row that is written must not keep the server from
+	 * ending
+	 */
+	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 /* Copies this database's place; false if there is none. */
@@ -434,15 +444,31 @@ nap(long timeout)
 }
 
 /*
+ * Whether somebody is about to drop, rename or copy the database, which he does
+ * with a lock on it, and waits for all who have it open.
+ */
+static bool
+database_is_wanted(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+	if (LockAcquire(&tag, RowExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		return true;
+	(void) LockRelease(&tag, RowExclusiveLock, true);
+	return false;
+}
+
+/*
  * Works until nothing is dirty, and has not been for a while, or the worker is
- * told to end; false if the extension is not there.
+ * told to end or in somebody's way; false if the extension is not there.
  */
 static bool
 work(void)
 {
 	UlDatabase	mine;
 
-	while (!ShutdownRequestPending && find_mine(&mine))
+	while (!ShutdownRequestPending && ul_worker_enabled && !database_is_wanted() && find_mine(&mine))
 	{
 		TimestampTz now = GetCurrentTimestamp();
 		long		timeout = Min(ul_flush_interval, MAX_NAP);

@@ -62,6 +62,31 @@ wait_for("SELECT ($workers) IS NULL", 'it ends');
 is($other->query_safe($used), '2', 'and has flushed');
 $other->quit;
 
+# nor does it hold up who wants to have the database
+$node->safe_psql('db3', $use);
+wait_for("SELECT ($workers) = 'db3'", 'what is to be flushed later has a worker');
+$node->safe_psql('postgres', 'ALTER DATABASE db3 RENAME TO renamed');
+is($node->safe_psql('renamed', $used), '2', 'it has flushed and gone');
+$node->safe_psql('renamed', $use);
+wait_for("SELECT ($workers) = 'renamed'", 'again');
+$node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE renamed');
+$node->safe_psql('copy', q{ALTER DATABASE copy SET search_path = public, usage});
+is($node->safe_psql('copy', $used), '3', 'a copy has what was to be flushed');
+$node->safe_psql('copy', $use);
+wait_for("SELECT ($workers) LIKE 'copy%'", 'and a worker');
+$node->safe_psql('postgres', 'DROP DATABASE copy; ALTER DATABASE renamed RENAME TO db3');
+
+# when it is switched off it flushes and goes
+$node->safe_psql('db2', $use);
+wait_for("SELECT ($workers) = 'db2'", 'a last worker');
+set(worker_enabled => 'off');
+wait_for("SELECT ($workers) IS NULL", 'that is switched off');
+is($node->safe_psql('db2', $used), '2', 'and has flushed');
+like($node->safe_psql('db2', "$use; SELECT flush_lag > '0' FROM usage_limits_stats"), qr/t$/, 'what is not flushed lags');
+is($node->safe_psql('db2', q{SELECT count(*) > 0 FROM usage_maintain(); SELECT flush_lag = '0' FROM usage_limits_stats}), "t\nt",
+	'and not when it was flushed by hand');
+set(worker_enabled => 'on');
+
 # at a shutdown each is flushed, while a sender of WAL of one stays
 $node->safe_psql('db1', q{SELECT pg_create_logical_replication_slot('sender', 'pgoutput'); CREATE PUBLICATION p});
 my $sender = IPC::Run::start(['pg_recvlogical', '-d', $node->connstr('db1'), '-S', 'sender', '-f', '/dev/null', '--start',
@@ -73,7 +98,7 @@ $node->safe_psql('postgres', $use);
 $node->stop('fast');
 $sender->finish;
 $node->start;
-is(join(' ', map { $node->safe_psql($_, $used) } 'postgres', @databases), '2 3 2 2 2', 'nothing is lost by a restart');
+is(join(' ', map { $node->safe_psql($_, $used) } 'postgres', @databases), '2 3 4 4 2', 'nothing is lost by a restart');
 
 $node->stop;
 done_testing();
