@@ -388,7 +388,7 @@ unbook_groups(const UlCall *call)
 			ul_xact_unbook(group->key, group->uses, group->nuses);
 		group->booked = false;
 		if (group->nrates > 0)
-			ul_shared_unuse_rates(&group->key->pin, group->rates, group->nrates, call->now);
+			ul_shared_unuse_rates(&group->key->pin, group->rates, group->nrates);
 		group->nrates = 0;
 	}
 }
