@@ -316,6 +316,21 @@ ul_shared_close_rates(const UlPin *pin, UlRateWrite write)
 		write(pin->user_id, next.limit_type, &next.state);
 }
 
+bool
+ul_shared_rates_closed(const UlPin *pin)
+{
+	UlRef		ref = ul_lock_entry(pin, false);
+	bool		closed = false;
+
+	if (ref == 0)
+		return false;
+	for (UlRef node = ul_entry(ref)->rates; node != 0; node = ul_node(node)->next)
+		if (ul_node(node)->rate.closed)
+			closed = true;
+	LWLockRelease(ul_partition_lock(pin->hash));
+	return closed;
+}
+
 void
 ul_shared_open_rates(const UlPin *pin, bool committed)
 {

@@ -49,6 +49,9 @@ typedef void (*UlRateWrite) (const char *user_id, const char *limit_type,
 							 const UlRateState *state);
 extern void ul_shared_close_rates(const UlPin *pin, UlRateWrite write);
 
+/* Whether a key has states in memory that are closed. */
+extern bool ul_shared_rates_closed(const UlPin *pin);
+
 /*
  * Ends that: what was decided by the key's lock is in the table, if it has
  * committed; else the states are as they were.  Neither allocates nor fails.

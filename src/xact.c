@@ -247,7 +247,10 @@ hold_prepared(void)
 		ul_mark_relation(current->marked_relation);
 }
 
-/* Whoever commits what was prepared tells nobody that it is flushed. */
+/*
+ * Whoever commits what was prepared tells nobody that it is flushed; and whoever
+ * rolls it back opens no rates, whose states would be nowhere then.
+ */
 static void
 refuse_taken(void)
 {
@@ -262,6 +265,11 @@ refuse_taken(void)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("cannot PREPARE a transaction that has changed usage_rates")));
+		else if (key->rates_closed && ul_shared_rates_closed(&key->pin))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot PREPARE a transaction that has changed rates in shared memory"),
+					 errdetail("It has reset a rate limit, or used one after a change of limits.")));
 }
 
 /* Neither allocates nor fails. */
@@ -314,8 +322,8 @@ xact_callback(XactEvent event, void *arg)
 			flush(false);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			refuse_taken();
 			flush(true);
+			refuse_taken();
 			hold_prepared();
 			break;
 		case XACT_EVENT_COMMIT:
@@ -324,8 +332,8 @@ xact_callback(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 
 			/*
-			 * a closed key stays locked: its rates are loaded when it has
-			 * ended
+			 * a closed key, of which no states are in memory, stays locked:
+			 * its rates are loaded when it has ended
 			 */
 			end_rates(true);
 			for (UlKey *key = current->all_keys; key != NULL; key = key->next)
