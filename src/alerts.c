@@ -15,7 +15,8 @@
  * and what the balance was is in the ledger.
  *
  * The lock of a threshold keeps others from reporting it too; they do not wait
- * for it, as trackers never wait, since whoever has it reports.
+ * for it, as trackers never wait, since whoever has it reports.  Nor do they wait
+ * for who has the key's lock: usage is read from the table then.
  *
  *-------------------------------------------------------------------------
  */
@@ -288,7 +289,7 @@ report_key(const char *user_id, const UlType *type, TimestampTz last_use, Timest
 	for (int i = 0; i < type->nlimits; i++)
 		if (type->limits[i]->nalerts > 0 && type->limits[i]->kind != UL_KIND_RATE)
 			ul_init_claim(&claims[count++], type->limits[i], user, now);
-	ul_xact_read(user_id, type->usage_type, UL_ASK_LEVEL, tests,
+	ul_xact_read(user_id, type->usage_type, UL_ASK_REACHED, tests,
 				 ul_claim_tests(claims, count, tests), now);
 	if (type->has_concurrency)
 		ul_read_held(claims, count, NULL);

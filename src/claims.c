@@ -339,6 +339,7 @@ ul_read_rates(UlClaim *claims, int count)
 		if (claim->limit->kind != UL_KIND_RATE)
 			continue;
 		claim->rate_taken = false;
+		claim->rate_known = true;
 		ul_xact_read_rate(claim->user->user_id, claim->limit->usage_type,
 						  claim->limit->limit_type, &claim->rate_state);
 		if (claim->rate_state.written_at < claim->sum.start)
@@ -603,6 +604,7 @@ ul_take_rates(const UlKey *key, UlClaim *claims, int count, UlRateTest **tests, 
 		claim->rate_state = (*tests)[next++].before;
 		claim->sum.used = ul_gcra_used(&claim->rate_state, claim->at);
 		claim->rate_taken = outcome == UL_ADMITTED;
+		claim->rate_known = true;
 	}
 	if (outcome != UL_ADMITTED)
 		*ntests = 0;

@@ -50,6 +50,8 @@ typedef struct UlClaim
 	UlRate		rate;			/* of a rate that is above 0 */
 	UlRateState rate_state;		/* of a rate; with rate_used, after the
 								 * request */
+	bool		rate_known;		/* the state was read, or the gate decided by
+								 * it */
 	bool		rate_used;
 	bool		rate_taken;		/* at the shared gate, for good */
 

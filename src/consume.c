@@ -388,7 +388,7 @@ unbook_groups(const UlCall *call)
 			ul_xact_unbook(group->key, group->uses, group->nuses);
 		group->booked = false;
 		if (group->nrates > 0)
-			ul_shared_unuse_rates(&group->key->pin, group->rates, group->nrates, call->now);
+			ul_shared_unuse_rates(&group->key->pin, group->rates, group->nrates);
 		group->nrates = 0;
 	}
 }
@@ -419,8 +419,10 @@ reserve_groups(const UlCall *call)
 		outcome = use_group_rates(call);
 	if (outcome != UL_ADMITTED)
 		unbook_groups(call);
-	for (int i = 0; outcome == UL_REFUSED && i < call->ngroups; i++)
-		ul_read_rates(claims_of_group(call, &call->groups[i]), call->groups[i].nclaims);
+	/* a state that was decided by stays: by a newer one it may be no refusal */
+	for (int i = 0; outcome == UL_REFUSED && i < call->nclaims; i++)
+		if (!call->claims[i].rate_known)
+			ul_read_rates(&call->claims[i], 1);
 	return outcome;
 }
 
@@ -559,7 +561,8 @@ use_locked_rates(const UlCall *call)
 		if (use_rates(claims_of_group(call, group), group->nclaims))
 			ul_xact_own_rates(group->key);
 	}
-	if (outcome != UL_ADMITTED)
+	/* what refused stays as the gate saw it */
+	if (outcome != UL_ADMITTED && outcome != UL_REFUSED)
 		ul_read_rates(call->claims, call->nclaims);
 	for (int i = 0; i < call->nclaims; i++)
 		ul_judge_claim(&call->claims[i]);

@@ -211,7 +211,7 @@ ul_shared_use_rates(const UlPin *pin, UlRateTest *tests, int ntests)
 }
 
 void
-ul_shared_unuse_rates(const UlPin *pin, const UlRateTest *tests, int ntests, TimestampTz now)
+ul_shared_unuse_rates(const UlPin *pin, const UlRateTest *tests, int ntests)
 {
 	UlRef		ref = ul_lock_entry(pin, false);
 
@@ -227,7 +227,9 @@ ul_shared_unuse_rates(const UlPin *pin, const UlRateTest *tests, int ntests, Tim
 		if (memcmp(&node->state, &test->after, sizeof(UlRateState)) == 0)
 			node->state = test->before;
 		else
-			ul_gcra_give_back(&node->state, test->requested, now - test->at);
+			/* without the use, time until the last one may have been idle */
+			ul_gcra_give_back(&node->state, test->requested,
+							  Max(node->state.written_at - test->after.written_at, 0));
 		node->dirty = true;
 	}
 	ul_note_dirty_rates(ul_entry(ref));
@@ -312,6 +314,21 @@ ul_shared_close_rates(const UlPin *pin, UlRateWrite write)
 						  NULL, NULL, XLTW_None);
 	while (write != NULL && next_unwritten(pin, &next))
 		write(pin->user_id, next.limit_type, &next.state);
+}
+
+bool
+ul_shared_rates_closed(const UlPin *pin)
+{
+	UlRef		ref = ul_lock_entry(pin, false);
+	bool		closed = false;
+
+	if (ref == 0)
+		return false;
+	for (UlRef node = ul_entry(ref)->rates; node != 0; node = ul_node(node)->next)
+		if (ul_node(node)->rate.closed)
+			closed = true;
+	LWLockRelease(ul_partition_lock(pin->hash));
+	return closed;
 }
 
 void

@@ -32,9 +32,11 @@ typedef struct UlRateTest
  */
 extern UlOutcome ul_shared_use_rates(const UlPin *pin, UlRateTest *tests, int ntests);
 
-/* Gives back what was used, since something else denies. */
-extern void ul_shared_unuse_rates(const UlPin *pin, const UlRateTest *tests, int ntests,
-								  TimestampTz now);
+/*
+ * Gives back what was used, since something else denies, but for what may have
+ * left before others used more: nothing is taken from them.
+ */
+extern void ul_shared_unuse_rates(const UlPin *pin, const UlRateTest *tests, int ntests);
 
 /* The state of a rate, as it is; false if only the table says it. */
 extern bool ul_shared_read_rate(const UlPin *pin, const char *limit_type, UlRateState *state);
@@ -46,6 +48,9 @@ extern bool ul_shared_read_rate(const UlPin *pin, const char *limit_type, UlRate
 typedef void (*UlRateWrite) (const char *user_id, const char *limit_type,
 							 const UlRateState *state);
 extern void ul_shared_close_rates(const UlPin *pin, UlRateWrite write);
+
+/* Whether a key has states in memory that are closed. */
+extern bool ul_shared_rates_closed(const UlPin *pin);
 
 /*
  * Ends that: what was decided by the key's lock is in the table, if it has

@@ -426,6 +426,7 @@ ul_shared_ask(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 	UlRef		ref;
 	UlOutcome	outcome;
 	TimestampTz since = nbookings > 0 ? GetCurrentStatementStartTimestamp() : 0;
+	bool		wait = ask != UL_ASK_READ && ask != UL_ASK_REACHED;
 
 	ul_shmem_attach();
 	if (nbookings > (int) lengthof(few_subtypes))
@@ -436,11 +437,11 @@ ul_shared_ask(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 	if (!alloc_records(bookings, nbookings, &spare))
 		return UL_UNAVAILABLE;
 
-	ref = ul_lock_entry(pin, ask != UL_ASK_READ);
+	ref = ul_lock_entry(pin, wait);
 	if (ref == 0)
 	{
 		ul_free_nodes(spare);
-		if (ask == UL_ASK_READ)
+		if (!wait)
 			return ul_load(pin, tests, ntests, now, false) ? UL_AGAIN : UL_UNAVAILABLE;
 		return UL_UNAVAILABLE;
 	}
@@ -450,7 +451,7 @@ ul_shared_ask(UlPin *pin, UlAsk ask, UlTest *tests, int ntests,
 	LWLockRelease(lock);
 	ul_free_nodes(spare);
 
-	if (outcome == UL_AGAIN && !ul_load(pin, tests, ntests, now, ask != UL_ASK_READ))
+	if (outcome == UL_AGAIN && !ul_load(pin, tests, ntests, now, wait))
 		outcome = UL_UNAVAILABLE;
 	return outcome;
 }

@@ -65,7 +65,8 @@ typedef enum UlAsk
 	UL_ASK_ADD,
 	UL_ASK_ADD_UNHELD,			/* the same, if nothing is held of the key */
 	UL_ASK_TAKE,				/* "requested" is what is taken back */
-	UL_ASK_LEVEL				/* only what is committed, and one's own */
+	UL_ASK_LEVEL,				/* only what is committed, and one's own */
+	UL_ASK_REACHED				/* the same, and nobody is waited for */
 } UlAsk;
 
 typedef enum UlOutcome

@@ -56,8 +56,8 @@ extern TimestampTz ul_gcra_falls_to(const UlRateState *state, int64 units);
 extern void ul_gcra_use(UlRateState *state, const UlRate *rate, TimestampTz at, int64 units);
 
 /*
- * Gives back units that were used so many microseconds ago, but for what may
- * have left since then: never more than they still take.
+ * Gives back units that were used so many microseconds before the state was
+ * written, but for what may have left until then: never more than they took there.
  */
 extern void ul_gcra_give_back(UlRateState *state, int64 units, int64 elapsed);
 

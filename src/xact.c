@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "common/hashfn.h"
 #include "common/int.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "gate.h"
@@ -146,7 +147,42 @@ frame_down(const UlFrame *frame, int64 *down)
 		down[i] = frame->up[i] - frame->amounts.measure[i];
 }
 
+/* Does the work that keys have at commit; whether there was any. */
+static bool
+do_commit_work(bool prepared)
+{
+	bool		any = false;
+
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+	{
+		UlCommitWork work = key->commit_work;
+
+		if (work == NULL)
+			continue;
+		key->commit_work = NULL;
+		work(key, prepared);
+		any = true;
+	}
+	return any;
+}
+
+/* Writes what is not in the table; whether there was any. */
+static bool
+write_cells(void)
+{
+	bool		any = false;
+
+	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
+		for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
+			if (ul_xact_write(cell))
+				any = true;
+	return any;
+}
+
 /*
+ * Triggers on what is written may use more, of any key: it ends when nothing is
+ * left.
+ *
  * A transaction may have become read-only after what it booked was admitted;
  * like any row written before, that is still committed.
  */
@@ -154,14 +190,15 @@ static void
 flush(bool prepared)
 {
 	bool		read_only = XactReadOnly;
+	bool		any;
 
 	XactReadOnly = false;
-	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
-		if (key->commit_work != NULL)
-			key->commit_work(key, prepared);
-	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
-		for (UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
-			ul_xact_write(cell);
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		any = do_commit_work(prepared);
+		any = write_cells() || any;
+	} while (any);
 	XactReadOnly = read_only;
 	current->flushed = true;
 }
@@ -210,7 +247,10 @@ hold_prepared(void)
 		ul_mark_relation(current->marked_relation);
 }
 
-/* Whoever commits what was prepared tells nobody that it is flushed. */
+/*
+ * Whoever commits what was prepared tells nobody that it is flushed; and whoever
+ * rolls it back opens no rates, whose states would be nowhere then.
+ */
 static void
 refuse_taken(void)
 {
@@ -225,6 +265,11 @@ refuse_taken(void)
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("cannot PREPARE a transaction that has changed usage_rates")));
+		else if (key->rates_closed && ul_shared_rates_closed(&key->pin))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot PREPARE a transaction that has changed rates in shared memory"),
+					 errdetail("It has reset a rate limit, or used one after a change of limits.")));
 }
 
 /* Neither allocates nor fails. */
@@ -277,8 +322,8 @@ xact_callback(XactEvent event, void *arg)
 			flush(false);
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			refuse_taken();
 			flush(true);
+			refuse_taken();
 			hold_prepared();
 			break;
 		case XACT_EVENT_COMMIT:
@@ -287,8 +332,8 @@ xact_callback(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 
 			/*
-			 * a closed key stays locked: its rates are loaded when it has
-			 * ended
+			 * a closed key, of which no states are in memory, stays locked:
+			 * its rates are loaded when it has ended
 			 */
 			end_rates(true);
 			for (UlKey *key = current->all_keys; key != NULL; key = key->next)

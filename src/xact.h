@@ -229,9 +229,9 @@ extern UlKey **ul_xact_closed(void);
 
 /*
  * Writes what a cell has and the table does not; without a slot, as a row of its
- * own.
+ * own.  Whether there was any.
  */
-extern void ul_xact_write(UlCell *cell);
+extern bool ul_xact_write(UlCell *cell);
 
 /* Forgets what was being written when an error came. */
 extern void ul_xact_abandon_writing(void);

@@ -130,6 +130,8 @@ random_slot(void)
 static void
 write_row(UlKey *key, UlCounterRow *row)
 {
+	const UlCounterRow *outer = writing;	/* whose trigger has us write */
+
 	row->slot = slot_of(key);
 	row->add = row->slot >= 0;
 	if (!row->add)
@@ -141,10 +143,10 @@ write_row(UlKey *key, UlCounterRow *row)
 	row->place = row->slot == 0 ? &key->pin.row : NULL;
 	writing = row;
 	ul_write_counter(row);
-	writing = NULL;
+	writing = outer;
 }
 
-void
+bool
 ul_xact_write(UlCell *cell)
 {
 	UlKey	   *key = cell->key;
@@ -166,7 +168,7 @@ ul_xact_write(UlCell *cell)
 		if (all[i] != written[i])
 			nothing = false;
 	if (nothing)
-		return;
+		return false;
 	row.amounts = total;
 	ul_subtract_amounts(&row.amounts, &cell->written);
 
@@ -176,8 +178,10 @@ ul_xact_write(UlCell *cell)
 	row.first_at = times.first_at;
 	row.last_at = times.last_at;
 
-	write_row(key, &row);
+	/* what a trigger on the row adds to the cell comes on top */
 	cell->written = total;
+	write_row(key, &row);
+	return true;
 }
 
 int

@@ -373,6 +373,34 @@ PREPARE TRANSACTION 'tx-18';
 COMMIT PREPARED 'tx-18';
 SELECT allowed, current FROM usage_consume('tx-18', 'tx', 1);
 
+-- A trigger on what is written may use more, of the same key and of others, which is written as well.
+CREATE FUNCTION tx_more() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	track text := format('SELECT %I.usage_track($1, ''tx'', $2)', TG_TABLE_SCHEMA);
+BEGIN
+	EXECUTE track USING 'tx-20b', 2::bigint;
+	IF NEW.amount < 3 THEN
+		EXECUTE track USING NEW.user_id, 1::bigint;
+	END IF;
+	BEGIN
+		EXECUTE track USING 'tx-20c', 5::bigint;
+		RAISE 'never mind';
+	EXCEPTION WHEN raise_exception THEN
+		NULL;
+	END;
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER tx_more AFTER INSERT OR UPDATE ON usage_counters FOR EACH ROW WHEN (NEW.user_id = 'tx-20') EXECUTE FUNCTION tx_more();
+SELECT usage_track('tx-20', 'tx', 1) > 0 AS tracked;
+BEGIN;
+SELECT allowed, current FROM usage_consume('tx-20', 'tx', 1);
+PREPARE TRANSACTION 'tx-20';
+COMMIT PREPARED 'tx-20';
+DROP FUNCTION tx_more CASCADE;
+SELECT user_id, sum(amount) FROM usage_counters WHERE user_id ~ '^tx-20' GROUP BY user_id ORDER BY user_id;
+SELECT user_id, current FROM unnest('{tx-20,tx-20b,tx-20c}'::text[]) user_id, usage_check_limit(user_id, 'tx_daily');
+
 -- Event rows and counters agree for every user of this file.
 SELECT e.user_id FROM usage_events e WHERE e.user_id ~ '^tx-' AND e.user_id <> 'tx-15b' GROUP BY e.user_id
 HAVING sum(e.amount) FILTER (WHERE e.operation <> 'reset') IS DISTINCT FROM

@@ -83,18 +83,24 @@ value($node, q{TRUNCATE usage_rates});
 is(used('cid', 'call') . used('cid', 'mail'), '00', 'truncated');
 $hand->quit;
 
-# a reset is decided by the table, and others wait for it; prepared as well
+# a reset is decided by the table, and others wait for it
 value($node, q{SELECT usage_consume('dan', 'call', 4)});
 is(value($node, q{BEGIN; SELECT current FROM usage_reset('dan', 'call'); SELECT allowed, current FROM usage_consume('dan', 'call', 3);
 	ROLLBACK; SELECT current FROM usage_check('dan', 'call', 0)}), "0\nt|3\n4", 'one that is rolled back');
 is(value($node, q{BEGIN; SAVEPOINT a; SELECT current FROM usage_reset('dan', 'call'); ROLLBACK TO a;
 	SELECT allowed, current FROM usage_consume('dan', 'call', 1); COMMIT; SELECT current FROM usage_check('dan', 'call', 0)}),
 	"0\nt|5\n5", 'one that is rolled back to a savepoint');
-value($node, q{BEGIN; SELECT usage_reset('dan', 'call'); SELECT usage_consume('dan', 'call', 1); PREPARE TRANSACTION 'p'});
-is(value($node, q{SET lock_timeout = '1s'; SELECT 1 FROM (SELECT usage_check('dan', 'call')) c}), '1', 'a check waits for nobody');
-is(sqlstate($node, q{SET lock_timeout = '10ms'; SELECT usage_consume('dan', 'call')}), '55P03', 'who uses it waits for a prepared reset');
+# it can not be prepared where memory has the states, which would be lost when it is rolled back
+value($node, q{SELECT usage_consume('jan', 'call', 4), usage_consume('jan', 'mail', 1)});
+is(sqlstate($node, q{BEGIN; SELECT usage_reset('jan', 'call'); PREPARE TRANSACTION 'p'}), '0A000', 'one that is prepared');
+is(sqlstate($node, q{BEGIN; SELECT usage_set_limit('mails', 3); SELECT usage_consume('jan', 'mail', 1); PREPARE TRANSACTION 'p'}), '0A000',
+	'nor can a use after a change of limits');
+is(used('jan', 'call') . used('jan', 'mail'), '41', 'nothing is lost');
+value($node, q{BEGIN; SELECT usage_reset('ida', 'call'); SELECT usage_consume('ida', 'call', 1); PREPARE TRANSACTION 'p'});
+is(value($node, q{SET lock_timeout = '1s'; SELECT 1 FROM (SELECT usage_check('ida', 'call')) c}), '1', 'a check waits for nobody');
+is(sqlstate($node, q{SET lock_timeout = '10ms'; SELECT usage_consume('ida', 'call')}), '55P03', 'who uses it waits for a prepared reset');
 value($node, q{COMMIT PREPARED 'p'});
-is(value($node, q{SELECT allowed, current FROM usage_consume('dan', 'call', 3)}), 't|4', 'and then finds it');
+is(value($node, q{SELECT allowed, current FROM usage_consume('ida', 'call', 3)}), 't|4', 'and then finds it');
 
 # memory that is full does not admit more
 value($node, q{SELECT count(usage_track('user' || g, 'filler')) FROM generate_series(1, 900) g});
