@@ -29,6 +29,7 @@
 #include "schema.h"
 #include "store.h"
 #include "xact.h"
+#include "xact_prepare.h"
 
 /* Keys that one transaction may lock: the lock table is the whole server's. */
 #define MAX_LOCKED_KEYS 256
@@ -109,9 +110,6 @@ same_cell(const UlCell *a, const UlCell *b)
 
 /* Keys that one transaction marks; beyond it everybody's are. */
 #define MAX_MARKED_KEYS 1024
-
-/* Keys that say one by one that they are prepared. */
-#define MAX_PREPARED_KEYS 64
 
 /* Entries that the hash tables of most transactions hold at most. */
 #define FEW_ENTRIES 8
@@ -203,75 +201,6 @@ flush(bool prepared)
 	current->flushed = true;
 }
 
-/* Whether the transaction's end changes rows of the key. */
-static bool
-changes_rows(const UlKey *key)
-{
-	static const UlAmounts nothing = {0};
-
-	if (key->marked)
-		return true;
-	for (const UlCell *cell = key->cells; cell != NULL; cell = cell->next_in_key)
-		if (memcmp(&cell->written, &nothing, sizeof(nothing)) != 0)
-			return true;
-	return false;
-}
-
-/*
- * A prepared transaction's keys that have records are known by these; those of
- * others are not read again until it has ended.  After a restart, none is.  A key
- * whose rows it does not change, since all was given back, makes nobody wait.
- */
-static void
-hold_prepared(void)
-{
-	int			nkeys = 0;
-	bool		each;
-
-	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
-		if (changes_rows(key))
-			nkeys++;
-	each = nkeys <= MAX_PREPARED_KEYS && current->marked_relation == InvalidOid;
-	if (!each)
-		ul_gate_hold_prepared(0);
-	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
-	{
-		if (!changes_rows(key))
-			continue;
-		if (each)
-			ul_gate_hold_prepared(key->hash);
-		if (ul_shmem_exists() && (key->marked || ul_xact_has_unrecorded(key)))
-			ul_shared_mark_prepared(&key->pin);
-	}
-	if (ul_shmem_exists() && current->marked_relation != InvalidOid)
-		ul_mark_relation(current->marked_relation);
-}
-
-/*
- * Whoever commits what was prepared tells nobody that it is flushed; and whoever
- * rolls it back opens no rates, whose states would be nowhere then.
- */
-static void
-refuse_taken(void)
-{
-	for (UlKey *key = current->all_keys; key != NULL; key = key->next)
-		if (key->pin.taken_xid != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot PREPARE a transaction that has called usage_maintain"),
-					 errdetail("It has flushed counts of relaxed limits.")));
-		else if (ul_shmem_exists() &&
-				 (key->rates_marked || current->marked_rates != InvalidOid))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot PREPARE a transaction that has changed usage_rates")));
-		else if (key->rates_closed && ul_shared_rates_closed(&key->pin))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot PREPARE a transaction that has changed rates in shared memory"),
-					 errdetail("It has reset a rate limit, or used one after a change of limits.")));
-}
-
 /* Neither allocates nor fails. */
 static void
 end_rates(bool committed)
@@ -323,8 +252,8 @@ xact_callback(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_PRE_PREPARE:
 			flush(true);
-			refuse_taken();
-			hold_prepared();
+			ul_xact_refuse_prepare(current->all_keys, current->marked_rates != InvalidOid);
+			ul_xact_hold_prepared(current->all_keys, current->marked_relation);
 			break;
 		case XACT_EVENT_COMMIT:
 			end_xact(true);
