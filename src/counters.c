@@ -38,8 +38,9 @@
 
 /*
  * Whether all that an INSERT ... ON CONFLICT DO UPDATE by us would do, which fires
- * triggers of both, is to put a new version of a row in: our own trigger does nothing about what we write, and an expression of another's
- * index is a statement's to evaluate.
+ * triggers of both, is to put a new version of a row in: our own trigger does
+ * nothing about what we write, and an expression of another's index is a
+ * statement's to evaluate.
  */
 static bool
 is_plain(Relation heap)

@@ -234,6 +234,7 @@ ul_shared_unuse_rates(const UlPin *pin, const UlRateTest *tests, int ntests)
 	}
 	ul_note_dirty_rates(ul_entry(ref));
 	LWLockRelease(ul_partition_lock(pin->hash));
+	ul_note_database(true, GetCurrentTimestamp());
 }
 
 bool
@@ -335,6 +336,7 @@ void
 ul_shared_open_rates(const UlPin *pin, bool committed)
 {
 	UlRef		ref = ul_lock_entry(pin, false);
+	bool		dirty;
 
 	if (ref == 0)
 		return;
@@ -343,7 +345,10 @@ ul_shared_open_rates(const UlPin *pin, bool committed)
 	for (UlRef node = ul_entry(ref)->rates; node != 0; node = ul_node(node)->next)
 		ul_node(node)->rate.closed = false;
 	ul_note_dirty_rates(ul_entry(ref));
+	dirty = ul_entry(ref)->rates_dirty;
 	LWLockRelease(ul_partition_lock(pin->hash));
+	if (dirty)
+		ul_note_database(true, GetCurrentTimestamp());
 }
 
 /* Whoever is loading states leaves none. */
