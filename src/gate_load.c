@@ -304,8 +304,7 @@ settle_records(Load *load, UlEntry *entry, Snapshot snapshot)
 	{
 		UlRecord   *record = &ul_node(*link)->record;
 		UlRef		ref = *link;
-		bool		mine = record->state == UL_RECORD_OPEN && record->pid == MyProcPid;
-		bool		unseen = mine || record->xid == 0 || in_progress(record->xid, snapshot);
+		bool		unseen = record->xid == 0 || in_progress(record->xid, snapshot);
 
 		if (record->state == UL_RECORD_COMMITTED)
 		{
@@ -667,8 +666,7 @@ ul_shared_read(const UlPin *pin, UlAsk ask, UlTest *tests, int ntests, bool lock
 
 	add_to_tests(tests, ntests, &load);
 	for (int i = 0; i < nrecords; i++)
-		if ((records[i].state == UL_RECORD_OPEN && records[i].pid == MyProcPid) ||
-			records[i].xid == 0 || in_progress(records[i].xid, snapshot))
+		if (records[i].xid == 0 || in_progress(records[i].xid, snapshot))
 			add_record_to_tests(tests, ntests, &records[i], ask);
 	ul_release_snapshot(snapshot);
 	for (int i = 0; i < ntests; i++)
