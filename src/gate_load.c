@@ -595,25 +595,33 @@ static bool
 follow_records(const UlPin *pin, UlRecord *records, int nrecords)
 {
 	UlRef		entry = ul_lock_entry(pin, false);
+	UlRef		from[2] = {0, 0};	/* of records, of what is relaxed */
 	bool		found = true;
 
+	if (entry != 0)
+	{
+		from[false] = ul_entry(entry)->records;
+		from[true] = ul_entry(entry)->relaxed;
+	}
+	/* new ones come first: those that stay are in the copies' order */
 	for (int i = 0; i < nrecords && found; i++)
 	{
 		UlRecord   *record = &records[i];
 		bool		relaxed = record->state == UL_RECORD_COMMITTED;
-		UlRef		ref = 0;
+		UlRef		ref = from[relaxed];
+		UlRecord	now = {0};
 
 		if (record->xid != 0 && !relaxed)
 			continue;
-		if (entry != 0)
-			ref = relaxed ? ul_entry(entry)->relaxed : ul_entry(entry)->records;
 		while (ref != 0 && ref != record->next)
 			ref = ul_node(ref)->next;
-		if (ref != 0 && relaxed && ul_node(ref)->relaxed.first_at == record->since)
-			record->xid = ul_node(ref)->relaxed.xid;
-		else if (ref != 0 && !relaxed && ul_node(ref)->record.pid == record->pid &&
-				 ul_node(ref)->record.since == record->since)
-			record->xid = ul_node(ref)->record.xid;
+		if (ref != 0)
+		{
+			from[relaxed] = ref;
+			now = relaxed ? record_of_relaxed(&ul_node(ref)->relaxed) : ul_node(ref)->record;
+		}
+		if (ref != 0 && now.pid == record->pid && now.since == record->since)
+			record->xid = now.xid;
 		else
 			found = record->xid != 0;
 	}

@@ -37,10 +37,9 @@ flush_lag(TimestampTz now)
 	for (int i = 0; i < count; i++)
 	{
 		/* who has no worker may have called usage_maintain */
-		bool		is_clean = databases[i].database == MyDatabaseId &&
-		ul_next_dirty(0, ul_schema()->oid[UL_USAGE_COUNTERS]) == 0;
-
-		if (databases[i].dirty && !is_clean)
+		if (databases[i].dirty &&
+			(databases[i].database != MyDatabaseId ||
+			 ul_next_dirty(0, ul_schema()->oid[UL_USAGE_COUNTERS]) != 0))
 			lag->time = Max(lag->time, now - databases[i].dirty_since);
 		if (databases[i].flushing_since != 0)
 			lag->time = Max(lag->time, now - databases[i].flushing_since);

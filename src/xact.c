@@ -137,14 +137,6 @@ typedef struct UlXact
 
 static UlXact *current = NULL;
 
-/* What was taken back of a frame's amounts. */
-static void
-frame_down(const UlFrame *frame, int64 *down)
-{
-	for (int i = 0; i < UL_NMEASURES; i++)
-		down[i] = frame->up[i] - frame->amounts.measure[i];
-}
-
 /* Does the work that keys have at commit; whether there was any. */
 static bool
 do_commit_work(bool prepared)
@@ -359,7 +351,7 @@ abort_level(UlLevel *level)
 		frame->cell->top = frame->below;
 		if (frame->cell->record != 0)
 		{
-			frame_down(frame, down);
+			ul_frame_down(frame, down);
 			ul_shared_withdraw(&frame->cell->key->pin, frame->cell->record, frame->up, down);
 		}
 		if (current->flushed)	/* its row is rolled back as well */
@@ -636,23 +628,19 @@ ul_xact_prepare_frame(UlCell *cell, const UlUse *use)
 	UlAmounts	total = ul_cell_total(cell);
 	const int64 *sums = (const int64 *) &total;
 	const int64 *added = (const int64 *) &use->amounts;
+	int64		up[UL_NMEASURES];
+	int64		down[UL_NMEASURES];
 	int64		unused;
 	bool		fits = true;
 
 	for (size_t i = 0; i < UL_NAMOUNTS; i++)
 		if (pg_add_s64_overflow(sums[i], added[i], &unused))
 			fits = false;
-	/* a record has what is added and what is taken back apart */
+	ul_cell_up_down(cell, up, down);
 	for (int i = 0; i < UL_NMEASURES; i++)
-	{
-		int64		up = Max(use->amounts.measure[i], 0);
-		int64		down = up - use->amounts.measure[i];
-
-		for (const UlFrame *frame = cell->top; frame != NULL && fits; frame = frame->below)
-			if (pg_add_s64_overflow(up, frame->up[i], &up) ||
-				pg_add_s64_overflow(down, frame->up[i] - frame->amounts.measure[i], &down))
-				fits = false;
-	}
+		if (pg_add_s64_overflow(up[i], Max(use->amounts.measure[i], 0), &unused) ||
+			pg_add_s64_overflow(down[i], Max(-use->amounts.measure[i], 0), &unused))
+			fits = false;
 	if (!fits)
 		ereport(ERROR,
 				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

@@ -173,10 +173,10 @@ extern bool ul_xact_begin_fold(const char *user_id, const char *usage_type);
 
 /*
  * Writes the rows of what an entry's key has used relaxed; "denials" gets what
- * was denied, and with "rates" their states, to be written by the caller.  All of it is taken back where the
- * (sub)transaction rolls back.  Returns the rows written, or -1 if the entry has
- * nothing that this transaction can take.  Where "taken" says that there is more,
- * it is to be called again.
+ * was denied, and with "rates" their states, to be written by the caller.  All of
+ * it is taken back where the (sub)transaction rolls back.  Returns the rows
+ * written, or -1 if the entry has nothing that this transaction can take.  Where
+ * "taken" says that there is more, it is to be called again.
  */
 extern int	ul_xact_flush(UlRef entry, bool rates, char **user_id, UlTaken *taken);
 
@@ -219,6 +219,13 @@ extern void ul_add_amounts(UlAmounts *sum, const UlAmounts *amounts);
 extern void ul_subtract_amounts(UlAmounts *sum, const UlAmounts *amounts);
 extern void ul_add_times(UlTimes *to, const UlTimes *times);
 extern UlAmounts ul_cell_total(const UlCell *cell);
+
+/*
+ * What a frame has taken back; and what a cell has in all its levels, what was
+ * added and what was taken back apart, as its record has it.
+ */
+extern void ul_frame_down(const UlFrame *frame, int64 *down);
+extern void ul_cell_up_down(const UlCell *cell, int64 *up, int64 *down);
 extern bool ul_xact_count_lock(void);
 
 /* The keys whose counts the current level has taken to flush. */

@@ -21,22 +21,6 @@
 /* Parts of sliding windows that there is room for at the shared gate. */
 #define MAX_PARTS	192
 
-/* What a cell has in all its levels. */
-static void
-cell_up_down(const UlCell *cell, int64 *up, int64 *down)
-{
-	memset(up, 0, sizeof(int64) * UL_NMEASURES);
-	memset(down, 0, sizeof(int64) * UL_NMEASURES);
-	for (const UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
-	{
-		for (int i = 0; i < UL_NMEASURES; i++)
-		{
-			up[i] += frame->up[i];
-			down[i] += frame->up[i] - frame->amounts.measure[i];
-		}
-	}
-}
-
 static bool
 is_unrecorded(const UlCell *cell)
 {
@@ -76,7 +60,7 @@ begin_sums(const UlKey *key, UlTest *tests, int ntests, int parts)
 
 		if (!is_unrecorded(cell))
 			continue;
-		cell_up_down(cell, up, down);
+		ul_cell_up_down(cell, up, down);
 		for (int i = 0; i < ntests; i++)
 		{
 			UlSum	   *sum = tests[i].sum;
@@ -108,7 +92,7 @@ make_bookings(UlKey *key, const UlUse *uses, UlCell **cells, int nuses, UlBookin
 			continue;
 		booking->bucket_start = cell->bucket_start;
 		booking->event_subtype = cell->event_subtype;
-		cell_up_down(cell, booking->up, booking->down);
+		ul_cell_up_down(cell, booking->up, booking->down);
 		booking->record = &cell->record;
 		count++;
 	}

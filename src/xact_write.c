@@ -67,6 +67,31 @@ ul_cell_total(const UlCell *cell)
 	return total;
 }
 
+void
+ul_frame_down(const UlFrame *frame, int64 *down)
+{
+	for (int i = 0; i < UL_NMEASURES; i++)
+		down[i] = frame->up[i] - frame->amounts.measure[i];
+}
+
+void
+ul_cell_up_down(const UlCell *cell, int64 *up, int64 *down)
+{
+	memset(up, 0, sizeof(int64) * UL_NMEASURES);
+	memset(down, 0, sizeof(int64) * UL_NMEASURES);
+	for (const UlFrame *frame = cell->top; frame != NULL; frame = frame->below)
+	{
+		int64		frame_down[UL_NMEASURES];
+
+		ul_frame_down(frame, frame_down);
+		for (int i = 0; i < UL_NMEASURES; i++)
+		{
+			up[i] += frame->up[i];
+			down[i] += frame_down[i];
+		}
+	}
+}
+
 /*
  * In the shared gate, slots are dealt out by the key's entry.  What was tracked
  * without one gets a row of its own, so that a transaction of very many keys
